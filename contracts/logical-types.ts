@@ -29,20 +29,23 @@ class WonDecimal extends types.LogicalType {
   constructor(schema: Schema, options?: object) {
     super(schema, options);
     const { precision, scale } = schema as unknown as { precision: number; scale?: number };
-    if (scale !== WON_SCALE) throw new RangeError(`decimal of scale ${scale}: amounts have scale ${WON_SCALE}`);
+    if (scale !== WON_SCALE)
+      throw new RangeError(`decimal of scale ${scale}: amounts have scale ${WON_SCALE}`);
     this.#limit = 10n ** BigInt(precision);
   }
 
   protected override _fromValue(bytes: Buffer): bigint {
     const unscaled = unscaledFromBytes(bytes);
-    if (unscaled % UNSCALED_PER_WON !== 0n) throw new RangeError(`a fraction of a won: ${unscaled} hundredths`);
+    if (unscaled % UNSCALED_PER_WON !== 0n)
+      throw new RangeError(`a fraction of a won: ${unscaled} hundredths`);
     return unscaled / UNSCALED_PER_WON;
   }
 
   protected override _toValue(won: unknown): Buffer {
     if (typeof won !== 'bigint') throw new RangeError(`money is a bigint of whole won, not ${typeof won}`);
     const unscaled = won * UNSCALED_PER_WON;
-    if (unscaled >= this.#limit || unscaled <= -this.#limit) throw new RangeError(`amount out of range: ${won}`);
+    if (unscaled >= this.#limit || unscaled <= -this.#limit)
+      throw new RangeError(`amount out of range: ${won}`);
     return bytesFromUnscaled(unscaled);
   }
 

@@ -1,0 +1,188 @@
+import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import type { Type } from 'avsc';
+import { RegistryUnavailableError, UndecodableError, type WriterSchemas } from './codec';
+import { logicalTypes } from './logical-types';
+import type { RecordSchema } from './records';
+import { fingerprintOf } from './records';
+
+/** Compatibility of every subject: a new version can read all old ones and is readable by all of them. */
+export const COMPATIBILITY = 'FULL_TRANSITIVE';
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface RegistryAccess {
+  /** Base of the Confluent-compatible API, for Apicurio `http://…/apis/ccompat/v7`. */
+  url: string;
+  username?: string | undefined;
+  password?: string | undefined;
+}
+
+/** The registry refused; `status` is its HTTP status and `message` its own words. */
+export class RegistryRefusal extends Error {
+  override readonly name = 'RegistryRefusal';
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Looks writers' schemas up by id and keeps them: ids are immutable. */
+export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
+  const auth =
+    access.username === undefined
+      ? {}
+      : { auth: { username: access.username, password: access.password ?? '' } };
+  const registry = new SchemaRegistry(
+    { host: access.url, clientId: 'payment-eda', retry: { retries: 2, maxRetryTimeInSecs: 2 }, ...auth },
+    { [SchemaType.AVRO]: { logicalTypes, wrapUnions: false } as never },
+  );
+  return {
+    async get(schemaId) {
+      try {
+        return (await registry.getSchema(schemaId)) as unknown as Type;
+      } catch (error) {
+        // Only the registry's own 404 makes an id unknown; whatever else went wrong may be over in a moment.
+        if ((error as { status?: number }).status === 404) {
+          throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
+        }
+        throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
+      }
+    },
+  };
+}
+
+async function request(
+  access: RegistryAccess,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const headers: Record<string, string> = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
+  if (access.username !== undefined) {
+    const credentials = Buffer.from(`${access.username}:${access.password ?? ''}`).toString('base64');
+    headers['authorization'] = `Basic ${credentials}`;
+  }
+  let response: Response;
+  try {
+    response = await fetch(`${access.url}${path}`, {
+      method,
+      headers,
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch (error) {
+    throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
+  }
+  const text = await response.text();
+  if (!response.ok)
+    throw new RegistryRefusal(response.status, `${method} ${path}: ${response.status} ${text}`);
+  return JSON.parse(text) as unknown;
+}
+
+const subjectPath = (record: string): string => encodeURIComponent(record);
+
+/** A contract as the registry has it. */
+export interface PublishedSchema {
+  record: string;
+  version: number;
+  schemaId: number;
+  fingerprint: string;
+}
+
+/**
+ * Would the registry take this version? Sets nothing.
+ *
+ * @returns `new` for a subject that does not exist yet.
+ */
+export async function checkCompatibility(
+  access: RegistryAccess,
+  schema: RecordSchema,
+): Promise<{ verdict: 'new' | 'compatible' | 'incompatible'; messages: string[] }> {
+  try {
+    const answer = (await request(
+      access,
+      'POST',
+      `/compatibility/subjects/${subjectPath(schema.record)}/versions?verbose=true`,
+      { schema: schema.text },
+    )) as { is_compatible: boolean; messages?: string[] };
+    const subjectExists = await hasSubject(access, schema.record);
+    if (!subjectExists) return { verdict: 'new', messages: [] };
+    return {
+      verdict: answer.is_compatible ? 'compatible' : 'incompatible',
+      messages: answer.messages ?? [],
+    };
+  } catch (error) {
+    if (error instanceof RegistryRefusal && error.status === 404) return { verdict: 'new', messages: [] };
+    throw error;
+  }
+}
+
+async function hasSubject(access: RegistryAccess, record: string): Promise<boolean> {
+  const subjects = (await request(access, 'GET', '/subjects')) as string[];
+  return subjects.includes(record);
+}
+
+/**
+ * Publishes one contract: the subject's compatibility level first, so that it holds for the first version too, then
+ * the version. Publishing what is there already changes nothing.
+ *
+ * @throws RegistryRefusal 409 when the version is not compatible.
+ */
+export async function publishSchema(access: RegistryAccess, schema: RecordSchema): Promise<PublishedSchema> {
+  const subject = subjectPath(schema.record);
+  await request(access, 'PUT', `/config/${subject}`, { compatibility: COMPATIBILITY });
+  await request(access, 'POST', `/subjects/${subject}/versions`, { schema: schema.text });
+  const found = (await request(access, 'POST', `/subjects/${subject}`, { schema: schema.text })) as {
+    id: number;
+    version: number;
+  };
+  return {
+    record: schema.record,
+    version: found.version,
+    schemaId: found.id,
+    fingerprint: schema.fingerprint,
+  };
+}
+
+/** Every subject of the registry with its versions and ids. */
+export async function listSchemas(access: RegistryAccess): Promise<PublishedSchema[]> {
+  const published: PublishedSchema[] = [];
+  for (const record of (await request(access, 'GET', '/subjects')) as string[]) {
+    const versions = (await request(access, 'GET', `/subjects/${subjectPath(record)}/versions`)) as number[];
+    for (const version of versions) {
+      const found = (await request(
+        access,
+        'GET',
+        `/subjects/${subjectPath(record)}/versions/${version}`,
+      )) as {
+        id: number;
+        schema: string;
+      };
+      published.push({ record, version, schemaId: found.id, fingerprint: fingerprintOf(found.schema) });
+    }
+  }
+  return published;
+}
+
+/**
+ * Proves that ids recorded earlier still mean the same schemas: stored rows and topics carry the ids, so a registry
+ * that was rebuilt with other ids would make them unreadable, or readable as something else.
+ *
+ * @returns one sentence per id that does not resolve to its schema; empty when all do.
+ */
+export async function findMovedIds(access: RegistryAccess, recorded: PublishedSchema[]): Promise<string[]> {
+  const moved: string[] = [];
+  for (const { record, version, schemaId, fingerprint } of recorded) {
+    try {
+      const { schema } = (await request(access, 'GET', `/schemas/ids/${schemaId}`)) as { schema: string };
+      if (fingerprintOf(schema) !== fingerprint) {
+        moved.push(`schema id ${schemaId} was ${record} version ${version}, but is another schema now`);
+      }
+    } catch (error) {
+      if (!(error instanceof RegistryRefusal && error.status === 404)) throw error;
+      moved.push(`schema id ${schemaId} was ${record} version ${version}, but the registry does not know it`);
+    }
+  }
+  return moved;
+}

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionConfig, PoolConfig } from 'mariadb';
+
+/** A connection attempt that takes longer has failed. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** A database URL is not usable; the message never repeats its password. */
+export class DatabaseUrlError extends Error {
+  override readonly name = 'DatabaseUrlError';
+}
+
+/**
+ * Connection options of a URL such as `mysql://user:password@host:3306/payment_eda?tls=verify&tlsCa=/path/ca.pem`.
+ *
+ * `tls`: `off` (default), `on` (encrypted, certificate not verified), `verify` (encrypted and verified).
+ *
+ * @throws DatabaseUrlError
+ */
+export function connectionOptions(databaseUrl: string): ConnectionConfig & { database: string } {
+  let url: URL;
+  try {
+    url = new URL(databaseUrl);
+  } catch {
+    throw new DatabaseUrlError('a database URL looks like mysql://user:password@host:3306/database');
+  }
+  const database = decodeURIComponent(url.pathname.slice(1));
+  if (url.protocol !== 'mysql:' || url.hostname === '' || !/^\w+$/.test(database)) {
+    throw new DatabaseUrlError('a database URL looks like mysql://user:password@host:3306/database');
+  }
+  const tls = url.searchParams.get('tls') ?? 'off';
+  if (!['off', 'on', 'verify'].includes(tls))
+    throw new DatabaseUrlError(`tls=${tls} is not one of off, on, verify`);
+  const ca = url.searchParams.get('tlsCa');
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? 3306 : Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    // Times are stored in UTC (DATETIME(3)), whatever the server's zone is.
+    timezone: 'Z',
+    charset: 'utf8mb4',
+    ...(tls === 'off'
+      ? { allowPublicKeyRetrieval: true }
+      : {
+          ssl: {
+            rejectUnauthorized: tls === 'verify',
+            ...(ca === null ? {} : { ca: readFileSync(ca, 'utf8') }),
+          },
+        }),
+  };
+}
+
+/** Options of a pool of at most `connectionsMax` connections; waiting longer than `acquireTimeoutMs` is an error. */
+export function poolOptions(
+  databaseUrl: string,
+  connectionsMax: number,
+  acquireTimeoutMs = 5_000,
+): PoolConfig {
+  return {
+    ...connectionOptions(databaseUrl),
+    connectionLimit: connectionsMax,
+    acquireTimeout: acquireTimeoutMs,
+    // Idle connections are closed: a burst does not hold the server's slots for ever.
+    minimumIdle: 1,
+    idleTimeout: 60,
+  };
+}

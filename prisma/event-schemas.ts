@@ -1,0 +1,67 @@
+import type { SchemaIds } from '#contracts/codec';
+import type { PublishedSchema } from '#contracts/registry';
+import { readRecordSchemas } from '#contracts/records';
+import type { Database, Reader } from './database';
+import { inTransaction } from './transaction';
+
+/** The contracts of this build have no published id yet. */
+export class ContractsNotPublishedError extends Error {
+  override readonly name = 'ContractsNotPublishedError';
+}
+
+/** Everything `contracts publish` has recorded. */
+export async function recordedSchemas(db: Reader): Promise<PublishedSchema[]> {
+  const rows = await db.eventSchema.findMany({ orderBy: [{ record: 'asc' }, { version: 'asc' }] });
+  return rows.map(({ record, version, schemaId, fingerprint }) => ({
+    record,
+    version,
+    schemaId,
+    fingerprint,
+  }));
+}
+
+/**
+ * The schema ids under which this build writes: those of exactly its own `.avsc` files. The registry is not asked,
+ * so a writer starts and runs without it.
+ *
+ * @throws ContractsNotPublishedError naming the records that are missing.
+ */
+export async function loadSchemaIds(db: Reader): Promise<SchemaIds> {
+  const recorded = await recordedSchemas(db);
+  const ids = new Map<string, number>();
+  const missing: string[] = [];
+  for (const { record, fingerprint } of readRecordSchemas()) {
+    const found = recorded.find((entry) => entry.record === record && entry.fingerprint === fingerprint);
+    if (found === undefined) missing.push(record);
+    else ids.set(record, found.schemaId);
+  }
+  if (missing.length > 0) {
+    throw new ContractsNotPublishedError(
+      `not published: ${missing.join(', ')}. Run \`npm run contracts -- publish\` first.`,
+    );
+  }
+  return ids;
+}
+
+/**
+ * Records published schemas. A version that was recorded before under another id is an error: rows and topics carry
+ * the old id.
+ *
+ * @throws Error naming the record and both ids.
+ */
+export async function recordSchemas(db: Database, published: readonly PublishedSchema[]): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    const recorded = await recordedSchemas(tx);
+    for (const { record, version, schemaId, fingerprint } of published) {
+      const before = recorded.find((entry) => entry.record === record && entry.fingerprint === fingerprint);
+      if (before === undefined) {
+        await tx.eventSchema.create({ data: { record, version, schemaId, fingerprint } });
+      } else if (before.schemaId !== schemaId) {
+        throw new Error(
+          `${record} was published as schema ${before.schemaId}, but this registry calls it ${schemaId}. Events that ` +
+            'are stored or in flight carry the old id: restore the registry from its backup.',
+        );
+      }
+    }
+  });
+}

@@ -1,0 +1,64 @@
+import type { Reader, Tx } from './database';
+import { Prisma } from './generated/client';
+
+/** A message that a consumer has dealt with: settled, acknowledged or parked. */
+export interface Arrival {
+  /** The event's id, or `{topic}:{partition}:{offset}` for a message without one. */
+  eventId: string;
+  topic: string;
+  partition: number;
+  offset: bigint;
+  /** Order id, where the message has one. */
+  aggregateId: string | null;
+  eventSeq: number | null;
+  /** SHA-256 of the value, in hex. */
+  payloadHash: string;
+}
+
+/** Which of these events the consumer has dealt with before. */
+export async function knownEventIds(
+  db: Reader,
+  consumer: string,
+  eventIds: readonly string[],
+): Promise<Set<string>> {
+  if (eventIds.length === 0) return new Set();
+  const rows = await db.$queryRaw<{ event_id: string }[]>`
+    SELECT event_id FROM inbox WHERE consumer = ${consumer} AND event_id IN (${Prisma.join([...eventIds])})`;
+  return new Set(rows.map((row) => row.event_id));
+}
+
+/** What was dealt with under these orders' sequence numbers: hashes by `{orderId}#{seq}`. */
+export async function knownSequences(
+  db: Reader,
+  consumer: string,
+  aggregateIds: readonly string[],
+): Promise<Map<string, Set<string>>> {
+  const known = new Map<string, Set<string>>();
+  if (aggregateIds.length === 0) return known;
+  const rows = await db.$queryRaw<
+    { aggregate_id: string; event_seq: number | bigint; payload_hash: string }[]
+  >`
+    SELECT aggregate_id, event_seq, payload_hash FROM inbox
+    WHERE consumer = ${consumer} AND aggregate_id IN (${Prisma.join([...aggregateIds])}) AND event_seq IS NOT NULL`;
+  for (const row of rows) {
+    const key = `${row.aggregate_id}#${row.event_seq}`;
+    known.set(key, (known.get(key) ?? new Set()).add(row.payload_hash));
+  }
+  return known;
+}
+
+/**
+ * Marks events as dealt with, in the transaction of their effect.
+ *
+ * @throws a duplicate-key error (`isDuplicateKey`) when another consumer was faster: nothing of the batch holds then.
+ */
+export async function arrive(tx: Tx, consumer: string, arrivals: readonly Arrival[]): Promise<void> {
+  if (arrivals.length === 0) return;
+  const rows = arrivals.map(
+    (a) => Prisma.sql`(${consumer}, ${a.eventId}, ${a.topic}, ${a.partition}, ${a.offset}, ${a.aggregateId},
+      ${a.eventSeq}, ${a.payloadHash})`,
+  );
+  await tx.$executeRaw`
+    INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash)
+    VALUES ${Prisma.join(rows)}`;
+}
