@@ -1,0 +1,62 @@
+import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { flag, list, port } from './config';
+
+/** Environment variables of whoever talks to Kafka. `KAFKA_BROKERS` is host:port, comma-separated. */
+export const kafkaShape = {
+  KAFKA_PORT: port(9092),
+  KAFKA_BROKERS: list('').optional(),
+  KAFKA_SSL: flag(false),
+  KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+  KAFKA_SASL_USERNAME: z.string().optional(),
+  KAFKA_SASL_PASSWORD: z.string().optional(),
+} as const;
+
+const kafkaConfig = z.object(kafkaShape);
+export type KafkaSettings = z.output<typeof kafkaConfig>;
+
+const CONNECTION_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Brokers to begin with: the named ones, or the development broker. */
+export function brokersOf(settings: KafkaSettings): string[] {
+  const named = settings.KAFKA_BROKERS ?? [];
+  return named.length > 0 ? named : [`127.0.0.1:${settings.KAFKA_PORT}`];
+}
+
+function saslOf(settings: KafkaSettings): SASLOptions | undefined {
+  const {
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username = '',
+    KAFKA_SASL_PASSWORD: password = '',
+  } = settings;
+  return mechanism === undefined ? undefined : ({ mechanism, username, password } as SASLOptions);
+}
+
+/** kafkajs reports conditions that pass by themselves (a broker still loading) as errors; they stay visible as warnings. */
+function logTo(log: Logger): NonNullable<KafkaConfig['logCreator']> {
+  return () => (entry: LogEntry) => {
+    const { message, timestamp: _timestamp, logger: _logger, ...details } = entry.log;
+    const line = { kafkajs: entry.namespace, ...details };
+    if (entry.level === logLevel.ERROR) log.warn(line, message);
+    else log.debug(line, message);
+  };
+}
+
+/** A Kafka client. It is asked only for consumers and admins: what is published is first a row in `outbox`. */
+export function createKafka(settings: KafkaSettings, clientId: string, log: Logger): Kafka {
+  const sasl = saslOf(settings);
+  return new Kafka({
+    clientId,
+    brokers: brokersOf(settings),
+    ssl: settings.KAFKA_SSL,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Reconnecting goes on for as long as the process lives; see the consumer loop for what ends it.
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8 },
+    logLevel: logLevel.WARN,
+    logCreator: logTo(log),
+    ...(sasl === undefined ? {} : { sasl }),
+  });
+}
