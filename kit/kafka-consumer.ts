@@ -1,0 +1,172 @@
+import type { EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
+import type { Logger } from 'pino';
+import { sleep } from './clock';
+
+/**
+ * The loop around a group consumer:
+ *
+ *   fetch → chunk of at most `batchSizeMax` → handle → offsets → next chunk
+ *                                   │ throws
+ *                                   └→ not ready, wait, handle the same chunk again
+ *
+ * A handler parks what can never succeed. So whatever it throws is transient (no database, no registry), and the loop
+ * keeps the chunk and waits, heartbeating, instead of burning through messages. Offsets are committed after the
+ * handler's transaction: a crash in between delivers the chunk again, and the inbox knows it.
+ */
+export interface ConsumedMessage {
+  topic: string;
+  partition: number;
+  offset: bigint;
+  key: Buffer | null;
+  value: Buffer | null;
+  /** Headers as text; a header without a value is absent. */
+  headers: Record<string, string>;
+}
+
+export interface ConsumerLoopOptions {
+  kafka: Kafka;
+  groupId: string;
+  topic: string;
+  /** Messages handed over at once, at most. */
+  batchSizeMax: number;
+  sessionTimeoutMs: number;
+  handle: (messages: ConsumedMessage[]) => Promise<void>;
+  /** The consumer has crashed and kafkajs will not restart it: end the process. */
+  onDeath: (error: unknown) => void;
+  log: Logger;
+}
+
+export interface ConsumerLoop {
+  /** Resolves while the consumer is a member of its group and its last chunk succeeded; rejects otherwise. */
+  ready(): Promise<void>;
+  /** False when nothing was fetched and no heartbeat was sent for long: the consumer is dead without a word. */
+  isAlive(): boolean;
+  /** Finishes the running chunk, commits its offsets and leaves the group. */
+  stop(): Promise<void>;
+}
+
+const FETCH_WAIT_MS = 50;
+const FETCH_BYTES_PER_PARTITION_MAX = 1_048_576;
+const PAUSE_FIRST_MS = 250;
+const PAUSE_MAX_MS = 10_000;
+const STALLED_AFTER_SESSIONS = 6;
+
+function headerText(headers: IHeaders | undefined): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined && first !== null) texts[name] = first.toString();
+  }
+  return texts;
+}
+
+function consumed(topic: string, partition: number, message: KafkaMessage): ConsumedMessage {
+  return {
+    topic,
+    partition,
+    offset: BigInt(message.offset),
+    key: message.key,
+    value: message.value,
+    headers: headerText(message.headers),
+  };
+}
+
+/** Joins the group and begins to consume. Resolves once the consumer runs (not yet: once it has partitions). */
+export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<ConsumerLoop> {
+  const { kafka, groupId, topic, batchSizeMax, sessionTimeoutMs, handle, onDeath, log } = options;
+  const heartbeatMs = Math.floor(sessionTimeoutMs / 5);
+  const consumer = kafka.consumer({
+    groupId,
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: heartbeatMs,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    minBytes: 1,
+    maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX,
+    readUncommitted: false,
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => true },
+  });
+  const stopping = new AbortController();
+  let isMember = false;
+  let failing: unknown;
+  let lastSignAt = Date.now();
+  const sign = (): void => {
+    lastSignAt = Date.now();
+  };
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    isMember = true;
+    sign();
+  });
+  consumer.on(consumer.events.HEARTBEAT, sign);
+  consumer.on(consumer.events.FETCH, sign);
+  consumer.on(consumer.events.DISCONNECT, () => {
+    isMember = false;
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    isMember = false;
+    log.error({ err: payload.error, restart: payload.restart }, 'consumer crashed');
+    if (!payload.restart && !stopping.signal.aborted) onDeath(payload.error);
+  });
+
+  async function handleUntilDone(messages: ConsumedMessage[], batch: EachBatchPayload): Promise<boolean> {
+    for (let attempt = 1; ; attempt += 1) {
+      if (!batch.isRunning() || batch.isStale() || stopping.signal.aborted) return false;
+      try {
+        await handle(messages);
+        failing = undefined;
+        return true;
+      } catch (error) {
+        failing = error;
+        const pauseMs = Math.min(PAUSE_FIRST_MS * 2 ** (attempt - 1), PAUSE_MAX_MS);
+        log.error(
+          { err: error, attempt, pauseMs, topic, partition: batch.batch.partition },
+          'batch failed, will repeat',
+        );
+        await sleep(pauseMs, stopping.signal);
+      }
+    }
+  }
+
+  async function eachBatch(batch: EachBatchPayload): Promise<void> {
+    const { messages, partition } = batch.batch;
+    // A long transaction must not cost the membership: heartbeats go out while the handler works.
+    const beat = setInterval(() => void batch.heartbeat().catch(() => {}), heartbeatMs);
+    try {
+      for (let from = 0; from < messages.length; from += batchSizeMax) {
+        const chunk = messages.slice(from, from + batchSizeMax);
+        const handled = await handleUntilDone(
+          chunk.map((message) => consumed(topic, partition, message)),
+          batch,
+        );
+        if (!handled) return;
+        const last = chunk.at(-1);
+        if (last !== undefined) batch.resolveOffset(last.offset);
+        await batch.commitOffsetsIfNecessary({
+          topics: [{ topic, partitions: [{ partition, offset: String(BigInt(last?.offset ?? 0) + 1n) }] }],
+        });
+      }
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: 1,
+    eachBatch,
+  });
+  return {
+    async ready() {
+      if (!isMember) throw new Error(`not a member of the group ${groupId}`);
+      if (failing !== undefined) throw new Error('the last batch failed', { cause: failing });
+    },
+    isAlive: () => Date.now() - lastSignAt < STALLED_AFTER_SESSIONS * sessionTimeoutMs,
+    async stop() {
+      stopping.abort();
+      await consumer.stop();
+      await consumer.disconnect();
+    },
+  };
+}
