@@ -1,0 +1,111 @@
+import { parseArgs } from 'node:util';
+import pc from 'picocolors';
+import { ConfigError } from '#kit/config';
+import { SERVER_NAMES, readStackSettings, type ServerName, type StackSettings } from './config';
+import { StackError, StackInterrupted } from './errors';
+import { eventLine } from './screen';
+import type { StackEvent } from './server';
+import { stackDown, stackReset, stackStatus, stackUp, type ServerStatus } from './stack';
+
+const USAGE = `npm run stack -- up [SERVER…]      start what does not run, wait until all are healthy; they stay running
+npm run stack -- down [SERVER…]    stop them; data stay
+npm run stack -- status [--json]   exit 0 when all are healthy, else 1
+npm run stack -- reset             stop them and delete their data
+servers: ${SERVER_NAMES.join(', ')} (all by default)
+`;
+const EXIT_INTERRUPTED = 130;
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const report = (event: StackEvent): void => print(eventLine(event));
+
+function statusLine(status: ServerStatus): string {
+  const colour = status.state === 'healthy' ? pc.green : status.state === 'stopped' ? pc.dim : pc.red;
+  const memory = status.residentMiB === undefined ? '' : `  ${status.residentMiB} MiB`;
+  const pid = status.pid === undefined ? '' : `  pid ${status.pid}`;
+  return `${status.title.padEnd(16)} ${colour(status.state.padEnd(9))}  port ${status.port}${pid}${memory}`;
+}
+
+function serversOf(names: string[]): ServerName[] {
+  const unknown = names.filter((name) => !(SERVER_NAMES as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new StackError(`unknown server ${unknown.join(', ')}.\n${USAGE}`);
+  return names.length === 0 ? [...SERVER_NAMES] : (names as ServerName[]);
+}
+
+async function up(settings: StackSettings, servers: ServerName[], signal: AbortSignal): Promise<number> {
+  const startedMs = Date.now();
+  const stack = await stackUp(settings, { servers, report, signal });
+  const took = ((Date.now() - startedMs) / 1000).toFixed(1);
+  const { mysql, kafkaBrokers, registryUrl, connectUrl } = stack.endpoints;
+  const address: Record<ServerName, string> = {
+    mysql: `${mysql.host}:${mysql.port} (${mysql.rootUser} / ${mysql.rootPassword}, schema ${mysql.database})`,
+    kafka: kafkaBrokers.join(','),
+    registry: registryUrl,
+    connect: connectUrl,
+  };
+  print(`up in ${took} s`);
+  for (const name of stack.servers) print(`  ${name.padEnd(9)} ${address[name]}`);
+  return 0;
+}
+
+async function status(settings: StackSettings, json: boolean): Promise<number> {
+  const statuses = await stackStatus(settings);
+  print(json ? JSON.stringify(statuses) : statuses.map(statusLine).join('\n'));
+  return statuses.every(({ state }) => state === 'healthy') ? 0 : 1;
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
+  const [verb, ...names] = positionals;
+  if (values.help) {
+    print(USAGE);
+    return 0;
+  }
+  const settings = readStackSettings();
+  switch (verb) {
+    case 'up':
+      return up(settings, serversOf(names), signal);
+    case 'down':
+      await stackDown(settings, { servers: serversOf(names), report });
+      print('down');
+      return 0;
+    case 'status':
+      return status(settings, values.json);
+    case 'reset':
+      await stackReset(settings, report);
+      print(`deleted the data in ${settings.stackDir}`);
+      return 0;
+    default:
+      throw new StackError(`say up, down, status or reset.\n${USAGE}`);
+  }
+}
+
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    if (interruption.signal.aborted) return;
+    process.stderr.write('stopping what was started …\n');
+    interruption.abort();
+  });
+}
+
+main(interruption.signal).then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    if (error instanceof StackInterrupted) {
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = EXIT_INTERRUPTED;
+      return;
+    }
+    const expected =
+      error instanceof StackError ||
+      error instanceof ConfigError ||
+      (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
+    process.stderr.write(`${expected ? (error as Error).message : String((error as Error).stack)}\n`);
+    process.exitCode = 1;
+  },
+);
