@@ -46,9 +46,14 @@ export class Journal {
     mkdirSync(dir, { recursive: true });
     const path = join(dir, FILE_NAME);
     const file = await open(path, 'a+');
-    const end = replayFile(path, replay);
-    await file.truncate(end);
-    return new Journal(file, end);
+    try {
+      const end = replayFile(path, replay);
+      await file.truncate(end);
+      return new Journal(file, end);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   /** False after a failed write: memory and disk may differ then, so nothing more is accepted. */

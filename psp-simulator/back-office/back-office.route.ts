@@ -1,7 +1,7 @@
 import { Router, type Request, type Response } from 'express';
 import { z } from 'zod';
 import { checked } from '../check';
-import { decideCancel } from '../cancel/cancel.rules';
+import { decideCancel } from '../cancel.rules';
 import { TossError, tossError } from '../errors';
 import { amountField, cancelReasonField, orderIdField, orderNameField } from '../fields';
 import { newPaymentKey, newTransactionKey } from '../keys';

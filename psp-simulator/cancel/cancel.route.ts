@@ -4,7 +4,7 @@ import { tossError } from '../errors';
 import { amountField, cancelReasonField } from '../fields';
 import { newTransactionKey } from '../keys';
 import { tossApi, type World } from '../toss-api';
-import { decideCancel } from './cancel.rules';
+import { decideCancel } from '../cancel.rules';
 
 const refundableField = z
   .number()

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import type { WindowRequest } from './window.rules';
 
 const STYLE = `
-:root{color-scheme:light dark;--ink:#191f28;--soft:#5a6472;--ground:#f2f4f6;--paper:#fff;--line:#d1d6db;--blue:#1b64da}
-@media(prefers-color-scheme:dark){:root{--ink:#f2f4f6;--soft:#b0b8c1;--ground:#101318;--paper:#1c2027;--line:#3a424d;
+:root{color-scheme:light dark;--ink:#191f28;--soft:#5a6472;--ground:#f2f4f6;--paper:#fff;--line:#7d8794;--blue:#1b64da}
+@media(prefers-color-scheme:dark){:root{--ink:#f2f4f6;--soft:#b0b8c1;--ground:#101318;--paper:#1c2027;--line:#7d8794;
 --blue:#2b6fe0}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;min-height:100dvh;display:flex;flex-direction:column;align-items:center;
 background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Apple SD Gothic Neo","Noto Sans KR",
 "Noto Sans CJK KR",sans-serif;word-break:keep-all;overflow-wrap:anywhere}
-.notice{width:100%;margin:0;padding:8px 20px;background:#ffe9a8;color:#4a3500;font-size:14px;text-align:center}
+header{width:100%;margin:0;padding:8px 20px;background:#ffe9a8;color:#4a3500;font-size:14px;text-align:center}
 main{width:100%;max-width:440px;flex:1;display:flex;flex-direction:column;padding:24px 20px;background:var(--paper)}
 @media(min-width:480px) and (min-height:560px){main{flex:none;margin-top:32px;border:1px solid var(--line);
 border-radius:16px}}
@@ -54,7 +54,7 @@ export function windowPage(asked: WindowRequest): string {
 <dt>결제 수단</dt><dd>신용카드 (일시불)</dd>
 <dt>주문번호</dt><dd class="id">${escapeHtml(asked.orderId)}</dd>
 </dl>
-${form('/window/pay', asked, `<button class="pay" autofocus>${amount}원 결제하기</button>`)}
+${form('/window/pay', asked, `<button class="pay">${amount}원 결제하기</button>`)}
 ${form('/window/decline', asked, '<button>거절 (카드 한도 초과)</button>')}
 ${form('/window/close', asked, '<button>닫기</button>')}`,
   );
@@ -89,7 +89,7 @@ function page(title: string, content: string): string {
 <style>${STYLE}</style>
 </head>
 <body>
-<p class="notice">결제 시뮬레이터입니다. 실제로 결제되지 않습니다.</p>
+<header>결제 시뮬레이터입니다. 실제로 결제되지 않습니다.</header>
 <main>
 ${content}
 </main>

@@ -1,9 +1,9 @@
 import type { Won } from '#kit/money';
-import { tossError } from '../errors';
-import { paymentView } from '../payment.view';
-import type { Payment } from '../payments';
-import type { Decision } from '../toss-api';
-import { canceled } from '../transitions';
+import { tossError } from './errors';
+import { paymentView } from './payment.view';
+import type { Payment } from './payments';
+import type { Decision } from './toss-api';
+import { canceled } from './transitions';
 
 export interface CancelRequest {
   cancelReason: string;
