@@ -47,7 +47,7 @@ export function parse<S extends z.ZodType>(schema: S, input: unknown): z.output<
 }
 
 /** Reads a JSON body: 415 for another content type, 413 above 64 KiB, 400 for what is not JSON. */
-export const jsonBody: RequestHandler[] = [
+export const jsonBody: [RequestHandler, RequestHandler] = [
   (req, _res, next) => {
     if (req.is('application/json') === false || req.headers['content-type'] === undefined) {
       throw new Refusal('PEC0008', {

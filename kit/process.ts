@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
-import type { Releases } from '#kit/releases';
+import { ConfigError } from './config';
+import { createLog } from './log';
+import { Releases } from './releases';
 
 /**
  * Runs a service process: SIGINT and SIGTERM release everything and exit 0; an unforeseen error releases and
@@ -32,4 +34,37 @@ export function runUntilSignal(options: { log: Logger; releases: Releases; relea
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
   return { fail };
+}
+
+export interface ServiceParts {
+  log: Logger;
+  releases: Releases;
+  /** Ends the process: its state is not known any more. */
+  fail: (error: unknown) => void;
+}
+
+const RELEASE_TIMEOUT_MS = 20_000;
+
+/**
+ * A service process from its first line to its last: reads the configuration (a bad one is said in plain words, exit 1),
+ * starts, and runs until a signal.
+ */
+export function runService<C extends { logLevel: string }>(
+  service: string,
+  readServiceConfig: () => C,
+  start: (config: C, parts: ServiceParts) => Promise<void>,
+): void {
+  let config: C;
+  try {
+    config = readServiceConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${service}: ${error.message}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  const log = createLog(service, config.logLevel);
+  const releases = new Releases();
+  const { fail } = runUntilSignal({ log, releases, releaseTimeoutMs: RELEASE_TIMEOUT_MS });
+  start(config, { log, releases, fail }).catch(fail);
 }

@@ -1,0 +1,56 @@
+import type { DecodedEvent } from '#contracts/codec';
+import type { Won } from '#kit/money';
+
+/** How the order stands that a wallet event speaks of. */
+export interface Standing {
+  paymentEventNo: bigint;
+  /** Events published for the order so far. */
+  lastEventSeq: number;
+  /** Wallet events acknowledged so far; they are numbered densely from 1. */
+  acknowledgedEvents: number;
+  lines: ReadonlyMap<number, { sellerNo: number; amount: Won }>;
+}
+
+export type WalletEvent = Extract<
+  DecodedEvent,
+  { record: 'wallet.PaymentSettled' | 'wallet.CancellationSettled' }
+>;
+
+export type Verdict =
+  { do: 'acknowledge' } | { do: 'ignore'; reason: string } | { do: 'park'; reason: string };
+
+/**
+ * What a wallet event means for its order. Pure.
+ *
+ * What the wallet says is checked against the order's own lines: a settlement of other amounts or other sellers is a
+ * defect that must not be acknowledged.
+ */
+export function judge(event: WalletEvent, seq: number | null, standing: Standing | undefined): Verdict {
+  if (standing === undefined) return { do: 'park', reason: `unknown order ${event.value.orderId}` };
+  if (seq === null) return { do: 'park', reason: 'no usable aggregateSeq header' };
+  if (seq <= standing.acknowledgedEvents)
+    return { do: 'ignore', reason: `event ${seq} was acknowledged before` };
+  if (seq !== standing.acknowledgedEvents + 1) {
+    return { do: 'park', reason: `event ${seq} after ${standing.acknowledgedEvents}: one is missing` };
+  }
+  if (seq > standing.lastEventSeq) {
+    return { do: 'park', reason: `event ${seq}, but only ${standing.lastEventSeq} were published` };
+  }
+  for (const { paymentOrderNo, sellerNo, amount } of event.value.entries) {
+    const line = standing.lines.get(paymentOrderNo);
+    if (line === undefined || line.sellerNo !== sellerNo || line.amount !== amount) {
+      return {
+        do: 'park',
+        reason: `entry ${paymentOrderNo} (seller ${sellerNo}, ${amount} won) is no line of the order`,
+      };
+    }
+  }
+  const isWhole = event.value.entries.length === standing.lines.size;
+  if (event.record === 'wallet.PaymentSettled' && !isWhole) {
+    return {
+      do: 'park',
+      reason: `${event.value.entries.length} of ${standing.lines.size} lines were settled`,
+    };
+  }
+  return { do: 'acknowledge' };
+}

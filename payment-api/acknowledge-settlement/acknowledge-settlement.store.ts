@@ -1,0 +1,42 @@
+import { wonFromText } from '#kit/money';
+import type { Prisma, Tx } from '#prisma/database';
+import type { Standing } from './acknowledge-settlement.rules';
+
+interface StandingRow {
+  no: bigint;
+  last_event_seq: number;
+  acknowledged_events: number;
+  line_no: bigint;
+  seller_no: bigint;
+  amount: Prisma.Decimal;
+}
+
+/** Locks the order's payment, so that events of one order are acknowledged one after the other. */
+export async function lockStanding(tx: Tx, orderId: string): Promise<Standing | undefined> {
+  const rows = await tx.$queryRaw<StandingRow[]>`
+    SELECT p.no, p.last_event_seq, p.acknowledged_events, o.no AS line_no, o.seller_no, o.amount
+    FROM payment_events p JOIN payment_orders o ON o.payment_event_no = p.no
+    WHERE p.order_id = ${orderId} FOR UPDATE OF p`;
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  return {
+    paymentEventNo: first.no,
+    lastEventSeq: Number(first.last_event_seq),
+    acknowledgedEvents: Number(first.acknowledged_events),
+    lines: new Map(
+      rows.map((row) => [
+        Number(row.line_no),
+        { sellerNo: Number(row.seller_no), amount: wonFromText(row.amount.toFixed(2)) },
+      ]),
+    ),
+  };
+}
+
+/** One more event is settled; the order's money is done when all that were published are. */
+export async function acknowledge(tx: Tx, paymentEventNo: bigint): Promise<void> {
+  // MySQL assigns from left to right: the comparison sees the new count.
+  await tx.$executeRaw`
+    UPDATE payment_events
+    SET acknowledged_events = acknowledged_events + 1, is_wallet_done = (acknowledged_events = last_event_seq)
+    WHERE no = ${paymentEventNo}`;
+}

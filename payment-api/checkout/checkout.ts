@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import type { Ids } from '#kit/ids';
+import type { Won } from '#kit/money';
+import { Refusal } from '#kit/refusal';
+import type { Database } from '#prisma/database';
+import { inTransaction, isDuplicateKey } from '#prisma/transaction';
+import { orderNameOf, totalOf, type Product } from './checkout.rules';
+import * as store from './checkout.store';
+
+export interface CheckoutWorld {
+  db: Database;
+  ids: Ids;
+}
+
+export interface CheckoutCommand {
+  /** One line per entry; the same product twice makes two. */
+  productNos: readonly number[];
+  idempotencyKey: string | null;
+}
+
+export interface Order {
+  orderId: string;
+  orderName: string;
+  amount: Won;
+}
+
+/**
+ * Writes an order down, so that the amount is ours before the shopper sees a payment window. Nothing is charged.
+ *
+ * With an idempotency key the same request again finds the same order.
+ *
+ * @throws Refusal PEC0001 unknown product, PEC0012 key used with another body
+ */
+export async function checkout(
+  { db, ids }: CheckoutWorld,
+  { productNos, idempotencyKey }: CheckoutCommand,
+): Promise<{ order: Order; isReplay: boolean }> {
+  const bodyHash = createHash('sha256').update(JSON.stringify(productNos)).digest('hex');
+  if (idempotencyKey !== null) {
+    const earlier = await store.findByCheckoutKey(db, idempotencyKey);
+    if (earlier !== undefined) return replay(earlier, bodyHash);
+  }
+  const found = await store.findProducts(db, productNos);
+  const products = productNos
+    .map((no) => found.get(no))
+    .filter((product): product is Product => product !== undefined);
+  if (products.length !== productNos.length) throw new Refusal('PEC0001');
+  const order = { orderId: ids.orderId(), orderName: orderNameOf(products), amount: totalOf(products) };
+  const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, bodyHash };
+  try {
+    await inTransaction(db, (tx) => store.insertOrder(tx, { ...order, products, idempotency }));
+  } catch (error) {
+    if (idempotencyKey === null || !isDuplicateKey(error)) throw error;
+    // Two requests with one key at once: the unique key let one through, and it has committed.
+    const winner = await store.findByCheckoutKey(db, idempotencyKey);
+    if (winner === undefined) throw error;
+    return replay(winner, bodyHash);
+  }
+  return { order, isReplay: false };
+}
+
+function replay(earlier: store.FoundOrder, bodyHash: string): { order: Order; isReplay: boolean } {
+  if (earlier.bodyHash !== bodyHash) throw new Refusal('PEC0012');
+  const { orderId, orderName, amount } = earlier;
+  return { order: { orderId, orderName, amount }, isReplay: true };
+}

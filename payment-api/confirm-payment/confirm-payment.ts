@@ -1,0 +1,198 @@
+import type { Encode } from '#contracts/codec';
+import { sleep, type Clock } from '#kit/clock';
+import type { Ids } from '#kit/ids';
+import type { Logger } from '#kit/log';
+import type { Won } from '#kit/money';
+import { Refusal } from '#kit/refusal';
+import type { Database, Tx } from '#prisma/database';
+import { depart } from '#prisma/outbox';
+import { inTransaction, isDuplicateKey } from '#prisma/transaction';
+import type { Payment } from '../payment/payment';
+import { findPayment, linesOf, lockPayment } from '../payment/payment.store';
+import { isPaid } from '../payment/states';
+import type { Psp } from '../toss/toss-client';
+import {
+  admit,
+  decide,
+  pauseBeforeCallMs,
+  refusedByPsp,
+  type Progress,
+  type Step,
+} from './confirm-payment.rules';
+import * as store from './confirm-payment.store';
+
+export interface ConfirmWorld {
+  db: Database;
+  psp: Psp;
+  encode: Encode;
+  ids: Ids;
+  clock: Clock;
+  /** First pause between two calls for one payment; it doubles with each. */
+  pspPauseMs: number;
+}
+
+export interface ConfirmCommand {
+  paymentKey: string;
+  orderId: string;
+  amount: Won;
+  traceparent: string | null;
+}
+
+type Ending = Exclude<Step, { do: 'look-up' | 'repeat-same-key' | 'new-attempt' }>;
+
+/**
+ * Confirms a payment: claim → ask → decide → record. The PSP is asked outside any transaction. A crash between two
+ * steps leaves EXECUTING with the claim, and the worker's recovery asks the PSP what happened.
+ *
+ * @returns the paid payment; the same request again gets the same answer and makes no second PSP call
+ * @throws Refusal by the confirm table of the states
+ */
+export async function confirmPayment(
+  world: ConfirmWorld,
+  command: ConfirmCommand,
+  log: Logger,
+): Promise<Payment> {
+  const { payment, isReplay } = await claim(world, command);
+  if (isReplay) return payment;
+  const ending = await askPsp(world, payment, log);
+  return record(world, payment, ending, command.traceparent, log);
+}
+
+async function claim(
+  world: ConfirmWorld,
+  command: ConfirmCommand,
+): Promise<{ payment: Payment; isReplay: boolean }> {
+  const { db, ids } = world;
+  try {
+    return await inTransaction(db, async (tx) => {
+      const payment = await lockPayment(tx, command.orderId);
+      if (payment === undefined) throw new Refusal('PEC0003');
+      if (admit(payment, command) === 'replay') return { payment, isReplay: true };
+      return { payment: await store.claim(tx, payment, command.paymentKey, ids.token()), isReplay: false };
+    });
+  } catch (error) {
+    if (isDuplicateKey(error))
+      throw new Refusal('PEC0006', { internal: 'the payment key belongs to another order' });
+    throw error;
+  }
+}
+
+/** Asks until an answer ends the attempt; `decide` bounds how often. */
+async function askPsp(world: ConfirmWorld, claimed: Payment, log: Logger): Promise<Ending> {
+  const { db, psp, pspPauseMs } = world;
+  const { orderId, totalAmount: amount, paymentKey } = claimed;
+  if (paymentKey === null) throw new Error(`order ${orderId} was claimed without a payment key`);
+  let payment = claimed;
+  const progress: Progress = { asked: 'confirm', sameKeyCalls: 0, attempts: 1 };
+  for (let call = 0; ; call += 1) {
+    if (progress.asked === 'confirm') progress.sameKeyCalls += 1;
+    const answer =
+      progress.asked === 'confirm'
+        ? await psp.confirm({ paymentKey, orderId, amount }, `confirm:${orderId}:${payment.attempt}`)
+        : await psp.lookUp(paymentKey);
+    const step = decide(payment, answer, progress);
+    log.info({ orderId, asked: progress.asked, answer: summary(answer), step: step.do }, 'asked the PSP');
+    switch (step.do) {
+      case 'look-up':
+        progress.asked = 'lookup';
+        continue;
+      case 'repeat-same-key':
+        break;
+      case 'new-attempt': {
+        const isStillOurs = await inTransaction(db, (tx) => store.countAttempt(tx, payment));
+        if (!isStillOurs)
+          return { do: 'leave-unknown', reason: 'another process has taken over', alarm: false };
+        payment = { ...payment, attempt: payment.attempt + 1 };
+        Object.assign(progress, { asked: 'confirm', sameKeyCalls: 0, attempts: progress.attempts + 1 });
+        break;
+      }
+      default:
+        return step;
+    }
+    await sleep(pauseBeforeCallMs(pspPauseMs, call));
+  }
+}
+
+function summary(answer: Awaited<ReturnType<Psp['lookUp']>>): string {
+  if (answer.kind === 'payment') return answer.payment.status;
+  return answer.kind === 'error' ? answer.code : answer.reason;
+}
+
+/** Writes the ending down, fenced by the claim, and answers. */
+async function record(
+  world: ConfirmWorld,
+  payment: Payment,
+  ending: Ending,
+  traceparent: string | null,
+  log: Logger,
+): Promise<Payment> {
+  const { db, clock } = world;
+  const approvedAt = ending.do === 'succeed' ? (ending.payment.approvedAt ?? clock()) : null;
+  let isRecorded: boolean;
+  try {
+    isRecorded = await inTransaction(db, (tx) => write(tx, world, payment, ending, approvedAt, traceparent));
+  } catch (error) {
+    // The PSP has answered, our database has not taken it: the money may be gone, so "nothing was charged" would be
+    // a lie. The claim stands, and recovery records what the PSP says.
+    log.error(
+      { err: error, orderId: payment.orderId, ending: ending.do },
+      'ALARM: the ending was not recorded',
+    );
+    throw new Refusal('PEC0007', { data: { orderId: payment.orderId } });
+  }
+  if (!isRecorded) return takenOver(db, payment, log);
+  switch (ending.do) {
+    case 'succeed':
+      return { ...payment, status: 'SUCCESS', approvedAt };
+    case 'fail':
+      throw refusedByPsp(ending);
+    case 'release':
+      if (ending.because === 'unusable-key') throw refusedByPsp(ending);
+      log.error({ orderId: payment.orderId, code: ending.code }, 'ALARM: the PSP refuses our credentials');
+      throw new Refusal('PEC0014', { retryAfterSeconds: 60, internal: `the PSP refuses us: ${ending.code}` });
+    case 'leave-unknown':
+      if (ending.alarm)
+        log.error({ orderId: payment.orderId, reason: ending.reason }, 'ALARM: payment does not match');
+      throw new Refusal('PEC0007', { data: { orderId: payment.orderId }, internal: ending.reason });
+  }
+}
+
+async function write(
+  tx: Tx,
+  { encode, ids }: ConfirmWorld,
+  payment: Payment,
+  ending: Ending,
+  approvedAt: Date | null,
+  traceparent: string | null,
+): Promise<boolean> {
+  if (ending.do === 'fail') return store.recordFailure(tx, payment, ending.code, ending.message);
+  if (ending.do === 'release') return store.release(tx, payment, ending.code, ending.message);
+  if (ending.do === 'leave-unknown') return store.leaveUnknown(tx, payment, ending.reason);
+  if (approvedAt === null) throw new Error('a success without a time');
+  if (!(await store.recordSuccess(tx, payment, ending.payment, approvedAt))) return false;
+  const lines = await linesOf(tx, payment);
+  await depart(tx, encode, [
+    {
+      eventId: ids.eventId(),
+      topic: 'payment',
+      aggregateId: payment.orderId,
+      seq: payment.lastEventSeq + 1,
+      record: 'payment.PaymentConfirmed',
+      value: store.paymentConfirmed(payment, lines, approvedAt),
+      idempotencyKey: `payment.PaymentConfirmed:${payment.orderId}`,
+      traceparent,
+    },
+  ]);
+  return true;
+}
+
+/** Somebody else has ended the payment meanwhile. What stands there now is the answer; ours is kept in the log. */
+async function takenOver(db: Database, ours: Payment, log: Logger): Promise<Payment> {
+  const now = await findPayment(db, ours.orderId);
+  if (now === undefined) throw new Error(`order ${ours.orderId} has vanished`);
+  log.warn({ orderId: ours.orderId, status: now.status }, 'the claim was taken over while the PSP was asked');
+  if (isPaid(now.status)) return now;
+  if (now.status === 'FAILURE' && now.failure !== null) throw refusedByPsp(now.failure);
+  if (now.status === 'UNKNOWN') throw new Refusal('PEC0007', { data: { orderId: ours.orderId } });
+  throw new Refusal('PEC0005', { retryAfterSeconds: 1 });
+}

@@ -1,0 +1,35 @@
+import type { Won } from '#kit/money';
+
+export type PaymentStatus =
+  'NOT_STARTED' | 'EXECUTING' | 'SUCCESS' | 'FAILURE' | 'UNKNOWN' | 'PARTIAL_CANCELED' | 'CANCELED';
+
+/** Who moved a payment; stands in every history row. */
+export type ChangedBy =
+  'checkout' | 'confirm' | 'recovery' | 'cancel' | 'webhook-lookup' | 'reconcile' | 'admin';
+
+/** A row of `payment_events`, as the rules see it. */
+export interface Payment {
+  no: bigint;
+  orderId: string;
+  orderName: string;
+  currency: string;
+  totalAmount: Won;
+  status: PaymentStatus;
+  paymentKey: string | null;
+  approvedAt: Date | null;
+  /** Present while an attempt holds the payment. */
+  claimToken: string | null;
+  /** Attempts to confirm at the PSP so far; part of the idempotency key of each. */
+  attempt: number;
+  failure: { code: string; message: string } | null;
+  lastEventSeq: number;
+  isWalletDone: boolean;
+}
+
+/** A row of `payment_orders`: one product of the order, which one seller is to be paid for. */
+export interface PaymentLine {
+  no: bigint;
+  productNo: bigint;
+  sellerNo: bigint;
+  amount: Won;
+}

@@ -1,0 +1,23 @@
+import type { Express } from 'express';
+import type { CheckoutWorld } from './checkout/checkout';
+import { checkoutRoute } from './checkout/checkout.route';
+import { confirmPaymentRoute } from './confirm-payment/confirm-payment.route';
+import type { ConfirmWorld } from './confirm-payment/confirm-payment';
+import { listPaymentsRoute } from './list-payments/list-payments.route';
+import { listProductsRoute } from './list-products/list-products.route';
+import { pagesRoute } from './pages/pages.route';
+import { showPaymentRoute } from './show-payment/show-payment.route';
+import type { PaymentWindow } from './config';
+
+export type PaymentApiWorld = CheckoutWorld &
+  ConfirmWorld & { adminKeys: readonly string[]; paymentWindow: PaymentWindow };
+
+/** Every route of the payment API. */
+export function paymentRoutes(app: Express, world: PaymentApiWorld): void {
+  app.use(pagesRoute(world.paymentWindow));
+  app.use(listProductsRoute(world));
+  app.use(checkoutRoute(world));
+  app.use(confirmPaymentRoute(world));
+  app.use(listPaymentsRoute(world));
+  app.use(showPaymentRoute(world));
+}

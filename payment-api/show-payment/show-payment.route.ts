@@ -1,0 +1,43 @@
+import { Router } from 'express';
+import { z } from 'zod';
+import { answer, otherMethods, parse } from '#kit/http';
+import { wonFromText, wonToNumber } from '#kit/money';
+import { Refusal } from '#kit/refusal';
+import type { Database } from '#prisma/database';
+import { orderId } from '../payment/parameters';
+
+/** `GET /api/payments/{orderId}`: whoever knows the order id may see how the order stands. */
+export function showPaymentRoute({ db }: { db: Database }): Router {
+  return Router()
+    .get('/api/payments/:orderId', async (req, res) => {
+      const params = parse(z.object({ orderId }), req.params);
+      const payment = await db.paymentEvent.findUnique({
+        where: { orderId: params.orderId },
+        include: { orders: { include: { product: true }, orderBy: { no: 'asc' } } },
+      });
+      if (payment === null) throw new Refusal('PEC0003');
+      answer(res, {
+        orderId: payment.orderId,
+        orderName: payment.orderName,
+        amount: wonToNumber(wonFromText(payment.totalAmount.toFixed(2))),
+        status: payment.status,
+        isPaymentDone: payment.isPaymentDone,
+        isWalletDone: payment.isWalletDone,
+        approvedAt: payment.approvedAt,
+        failure:
+          payment.failureCode === null
+            ? null
+            : { code: payment.failureCode, message: payment.failureMessage ?? '' },
+        paymentOrderList: payment.orders.map((line) => ({
+          paymentOrderNo: Number(line.no),
+          productNo: Number(line.productNo),
+          name: line.product.name,
+          sellerNo: Number(line.sellerNo),
+          amount: wonToNumber(wonFromText(line.amount.toFixed(2))),
+          status: line.status,
+        })),
+        cancels: [],
+      });
+    })
+    .all('/api/payments/:orderId', otherMethods('GET'));
+}

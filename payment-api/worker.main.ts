@@ -1,0 +1,51 @@
+import { collectDefaultMetrics, Counter, register } from 'prom-client';
+import { createDecoder, createEncoder } from '#contracts/codec';
+import { openWriterSchemas } from '#contracts/registry';
+import { systemClock } from '#kit/clock';
+import { createHttpApp, listen } from '#kit/http';
+import { systemIds } from '#kit/ids';
+import { createKafka } from '#kit/kafka';
+import { runService } from '#kit/process';
+import { openDatabase, pingDatabase } from '#prisma/database';
+import { loadSchemaIds } from '#prisma/event-schemas';
+import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
+import { workerConfig } from './config';
+
+runService('payment-worker', workerConfig, async (config, { log, releases, fail }) => {
+  collectDefaultMetrics();
+  const messages = new Counter({
+    name: 'payment_wallet_events_total',
+    help: 'Messages of the topic wallet, by how they ended',
+    labelNames: ['outcome'],
+  });
+  const db = openDatabase(config.databaseUrl, config.databaseConnections);
+  releases.push('database', () => db.$disconnect());
+  const loop = await consumeSettlements(
+    {
+      db,
+      decode: createDecoder(openWriterSchemas(config.registry)),
+      encode: createEncoder(await loadSchemaIds(db)),
+      ids: systemIds,
+      clock: systemClock,
+      log,
+      count: (outcome) => messages.inc({ outcome }),
+    },
+    {
+      kafka: createKafka(config.kafka, 'payment-worker', log),
+      batchSizeMax: config.batchSizeMax,
+      sessionTimeoutMs: config.sessionTimeoutMs,
+      onDeath: fail,
+    },
+  );
+  releases.push('consumer', () => loop.stop());
+  const app = createHttpApp({
+    log,
+    readiness: { database: () => pingDatabase(db), consumer: () => loop.ready() },
+    metrics: () => register.metrics(),
+    isAlive: () => loop.isAlive(),
+    routes: () => {},
+  });
+  const server = await listen(app, config.port, config.host);
+  releases.push('http server', () => server.close());
+  log.info({ port: server.port }, 'payment worker runs');
+});
