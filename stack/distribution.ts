@@ -10,8 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { z } from 'zod';
 import type { StackSettings } from './config';
-import { StackError, StackInterrupted, diskFullSentence } from './errors';
+import { StackError, StackInterrupted, diskFullSentence, messageOf } from './errors';
 import { ensureLibaio } from './libaio';
 import { withFolderLock } from './lock';
 import { requireMaven } from './prerequisites';
@@ -68,13 +69,13 @@ function filesOf(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-type Manifest = Record<string, number>;
+const manifestSchema = z.record(z.string(), z.number());
 
 /** Whether every file that was unpacked is there in its size. */
 export function isWhole(folder: string): boolean {
   if (!existsSync(join(folder, MANIFEST))) return false;
   try {
-    const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as Manifest;
+    const manifest = manifestSchema.parse(JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')));
     return Object.entries(manifest).every(([path, size]) => statSync(join(folder, path)).size === size);
   } catch {
     // A file is absent, or the manifest is not JSON: not whole.
@@ -124,7 +125,7 @@ function downloadCounter(say: (text: string) => void): (line: string) => void {
 }
 
 async function fetchWithMaven(settings: StackSettings, target: string, options: FetchOptions): Promise<void> {
-  const maven = requireMaven(settings);
+  const maven = await requireMaven(settings, options.signal);
   const logPath = join(settings.cacheDir, 'maven.log');
   rmSync(logPath, { force: true });
   options.say('fetching the servers with Maven (about 250 MB the first time) …');
@@ -179,15 +180,15 @@ async function build(settings: StackSettings, folder: string, options: FetchOpti
   try {
     await fetchWithMaven(settings, part, options);
     await unpack(settings, part, options);
-    const sizes = filesOf(part).map((path) => [relative(part, path), statSync(path).size]);
-    writeFileSync(join(part, MANIFEST), JSON.stringify(Object.fromEntries(sizes) as Manifest));
+    const sizes = filesOf(part).map((path): [string, number] => [relative(part, path), statSync(path).size]);
+    writeFileSync(join(part, MANIFEST), JSON.stringify(Object.fromEntries(sizes)));
     renameSync(part, folder);
   } catch (error) {
     rmSync(part, { recursive: true, force: true });
     if (error instanceof StackError || error instanceof StackInterrupted) throw error;
     throw new StackError(
       diskFullSentence(error, settings.cacheDir) ??
-        `the servers could not be unpacked into ${settings.cacheDir}: ${(error as Error).message}`,
+        `the servers could not be unpacked into ${settings.cacheDir}: ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -210,7 +211,7 @@ export async function ensureDistribution(
     } catch (error) {
       throw new StackError(
         diskFullSentence(error, dirname(settings.cacheDir)) ??
-          `cannot write to ${settings.cacheDir} (${(error as Error).message}); set STACK_CACHE_DIR.`,
+          `cannot write to ${settings.cacheDir} (${messageOf(error)}); set STACK_CACHE_DIR.`,
         { cause: error },
       );
     }

@@ -9,9 +9,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { ServerName } from './config';
-import { StackError, diskFullSentence } from './errors';
-import type { ProcessIdentity } from './process';
+import { z } from 'zod';
+import { SERVER_NAMES, type ServerName } from './config';
+import { StackError, diskFullSentence, messageOf } from './errors';
 
 /** Makes a folder recognisable as ours; `reset` deletes nothing without it. */
 const MARKER = '.payment-eda-stack';
@@ -19,16 +19,21 @@ const MARKER_TEXT = 'Data, logs and process records of the embedded servers of p
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 const PARTS = ['data', 'logs', 'run', 'conf', 'tmp'] as const;
 
-/** What is known of a server that was started. */
-export interface ServerRecord extends ProcessIdentity {
-  name: ServerName;
-  port: number;
+const recordSchema = z.object({
+  pid: z.number().int(),
+  startTicks: z.string(),
+  bootId: z.string(),
+  name: z.enum(SERVER_NAMES),
+  port: z.number().int(),
   /** Everything that would make a server with other settings; differing means it has to be started anew. */
-  fingerprint: string;
-  startedAt: string;
+  fingerprint: z.string(),
+  startedAt: z.string(),
   /** It was told to end: nobody is to start it again. */
-  stopping?: true;
-}
+  stopping: z.boolean().default(false),
+});
+
+/** What is known of a server that was started: its process (see ProcessIdentity), port and settings. */
+export type ServerRecord = z.infer<typeof recordSchema>;
 
 /** The folder of one stack: data, logs, process records. */
 export class StackFolder {
@@ -48,7 +53,7 @@ export class StackFolder {
       if (error instanceof StackError) throw error;
       throw new StackError(
         diskFullSentence(error, this.path) ??
-          `cannot write to ${this.path} (${(error as Error).message}); make it writable or set STACK_DIR.`,
+          `cannot write to ${this.path} (${messageOf(error)}); make it writable or set STACK_DIR.`,
         { cause: error },
       );
     }
@@ -97,7 +102,7 @@ export class StackFolder {
 
   record(name: ServerName): ServerRecord | undefined {
     try {
-      return JSON.parse(readFileSync(this.#recordPath(name), 'utf8')) as ServerRecord;
+      return recordSchema.parse(JSON.parse(readFileSync(this.#recordPath(name), 'utf8')));
     } catch {
       // None, or one whose writing was interrupted: the process is then found by its environment.
       return undefined;

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { ConfigError } from '#kit/config';
 import { SERVER_NAMES, readStackSettings, type ServerName, type StackSettings } from './config';
-import { StackError, StackInterrupted } from './errors';
+import { StackError, StackInterrupted, codeOf, messageOf } from './errors';
 import { eventLine } from './screen';
 import type { StackEvent } from './server';
 import { stackDown, stackReset, stackStatus, stackUp, type ServerStatus } from './stack';
@@ -26,9 +26,12 @@ function statusLine(status: ServerStatus): string {
 }
 
 function serversOf(names: string[]): ServerName[] {
-  const unknown = names.filter((name) => !(SERVER_NAMES as readonly string[]).includes(name));
-  if (unknown.length > 0) throw new StackError(`unknown server ${unknown.join(', ')}.\n${USAGE}`);
-  return names.length === 0 ? [...SERVER_NAMES] : (names as ServerName[]);
+  if (names.length === 0) return [...SERVER_NAMES];
+  return names.map((name) => {
+    const known = SERVER_NAMES.find((candidate) => candidate === name);
+    if (known === undefined) throw new StackError(`unknown server ${name}.\n${USAGE}`);
+    return known;
+  });
 }
 
 async function up(settings: StackSettings, servers: ServerName[], signal: AbortSignal): Promise<number> {
@@ -47,7 +50,7 @@ async function up(settings: StackSettings, servers: ServerName[], signal: AbortS
   return 0;
 }
 
-async function status(settings: StackSettings, json: boolean): Promise<number> {
+async function showStatus(settings: StackSettings, json: boolean): Promise<number> {
   const statuses = await stackStatus(settings);
   print(json ? JSON.stringify(statuses) : statuses.map(statusLine).join('\n'));
   return statuses.every(({ state }) => state === 'healthy') ? 0 : 1;
@@ -72,11 +75,12 @@ async function main(signal: AbortSignal): Promise<number> {
       print('down');
       return 0;
     case 'status':
-      return status(settings, values.json);
+      return showStatus(settings, values.json);
     case 'reset':
       await stackReset(settings, report);
       print(`deleted the data in ${settings.stackDir}`);
       return 0;
+    case undefined:
     default:
       throw new StackError(`say up, down, status or reset.\n${USAGE}`);
   }
@@ -91,11 +95,10 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-main(interruption.signal).then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error: unknown) => {
+async function run(): Promise<void> {
+  try {
+    process.exitCode = await main(interruption.signal);
+  } catch (error) {
     if (error instanceof StackInterrupted) {
       process.stderr.write(`${error.message}\n`);
       process.exitCode = EXIT_INTERRUPTED;
@@ -104,8 +107,11 @@ main(interruption.signal).then(
     const expected =
       error instanceof StackError ||
       error instanceof ConfigError ||
-      (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
-    process.stderr.write(`${expected ? (error as Error).message : String((error as Error).stack)}\n`);
+      codeOf(error)?.startsWith('ERR_PARSE_ARGS') === true;
+    const unforeseen = error instanceof Error ? error.stack : undefined;
+    process.stderr.write(`${expected ? messageOf(error) : (unforeseen ?? messageOf(error))}\n`);
     process.exitCode = 1;
-  },
-);
+  }
+}
+
+void run();

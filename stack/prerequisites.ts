@@ -1,12 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { StackSettings } from './config';
-import { StackError } from './errors';
+import { StackError, StackInterrupted, messageOf } from './errors';
+import { runTool } from './tool';
 
 const JAVA_MINIMUM = 17;
 const MAVEN_MINIMUM = [3, 6] as const;
-const PROBE_TIMEOUT_MS = 30_000;
 
 /** @throws StackError where the embedded servers cannot run */
 export function requirePlatform(platform: string = process.platform, arch: string = process.arch): void {
@@ -31,13 +30,19 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function outputOf(settings: StackSettings, file: string, args: string[]): string {
-  const result = spawnSync(file, args, {
-    env: settings.environment,
-    encoding: 'utf8',
-    timeout: PROBE_TIMEOUT_MS,
-  });
-  return `${result.stdout ?? ''}${result.stderr ?? ''}`;
+/** What a program says of its version; how it failed, when it does not run at all. */
+async function versionOutput(
+  settings: StackSettings,
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  try {
+    const options = { cwd: settings.projectDir, env: settings.environment, signal };
+    return (await runTool(file, ['-version'], options)).output;
+  } catch (error) {
+    if (error instanceof StackInterrupted) throw error;
+    return messageOf(error);
+  }
 }
 
 /** Major version in the output of `java -version`: 17 of "17.0.15", 8 of "1.8.0_402". */
@@ -47,14 +52,14 @@ export function javaMajor(output: string): number | undefined {
 }
 
 /** Path of a Java that is new enough: JAVA_HOME's, else the PATH's. @throws StackError */
-export function requireJava(settings: StackSettings): string {
+export async function requireJava(settings: StackSettings, signal?: AbortSignal): Promise<string> {
   const install = `install Java ${JAVA_MINIMUM} or newer (Debian, Ubuntu: openjdk-17-jre-headless)`;
   const path =
     settings.javaHome === undefined ? findCommand(settings, 'java') : join(settings.javaHome, 'bin', 'java');
   if (path === undefined) throw new StackError(`Java is missing: ${install}.`);
   if (!isExecutable(path))
     throw new StackError(`JAVA_HOME has no bin/java (${path}): correct it, or ${install}.`);
-  const output = outputOf(settings, path, ['-version']);
+  const output = await versionOutput(settings, path, signal);
   const major = javaMajor(output);
   if (major === undefined) throw new StackError(`${path} does not run (${output.trim()}): ${install}.`);
   if (major < JAVA_MINIMUM) throw new StackError(`Java ${major} at ${path} is too old: ${install}.`);
@@ -68,11 +73,11 @@ export function mavenVersion(output: string): [number, number] | undefined {
 }
 
 /** Path of a Maven that is new enough. @throws StackError */
-export function requireMaven(settings: StackSettings): string {
+export async function requireMaven(settings: StackSettings, signal?: AbortSignal): Promise<string> {
   const install = `install Maven ${MAVEN_MINIMUM.join('.')} or newer (Debian, Ubuntu: maven)`;
   const path = findCommand(settings, 'mvn');
   if (path === undefined) throw new StackError(`Maven is missing: ${install}.`);
-  const output = outputOf(settings, path, ['-version']);
+  const output = await versionOutput(settings, path, signal);
   const version = mavenVersion(output);
   if (version === undefined) throw new StackError(`${path} does not run (${output.trim()}): ${install}.`);
   const [major, minor] = version;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { sleep } from '#kit/clock';
+import { codeOf } from './errors';
 
 const POLL_MS = 50;
 
@@ -95,7 +96,7 @@ export function signalGroup(identity: ProcessIdentity, signal: NodeJS.Signals): 
   try {
     process.kill(-identity.pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (codeOf(error) !== 'ESRCH') throw error;
   }
 }
 

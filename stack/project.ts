@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 function isProject(folder: string): boolean {
   const manifest = join(folder, 'package.json');
   if (!existsSync(manifest) || !existsSync(join(folder, 'launch', 'run.mjs'))) return false;
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'payment-eda';
+  const parsed: unknown = JSON.parse(readFileSync(manifest, 'utf8'));
+  return typeof parsed === 'object' && parsed !== null && 'name' in parsed && parsed.name === 'payment-eda';
 }
 
 /** The project's folder, whether this file runs from source or from `dist/`. */

@@ -24,7 +24,7 @@ interface Parts {
   place: Place;
   resources: readonly Resource[];
   startedByUs: readonly ServerName[];
-  stopAll(resources: readonly Resource[], report: StackReport): Promise<void>;
+  stopAll: (resources: readonly Resource[], report: StackReport) => Promise<void>;
 }
 
 /** Servers that `stackUp` has brought up. They go on running when this process ends, unless `down` is called. */
@@ -143,7 +143,7 @@ export class RunningStack {
       async () => {
         const record = folder.record(resource.name);
         // Without a record, or with one that says so, somebody stopped it on purpose.
-        if (record === undefined || record.stopping === true) return undefined;
+        if (record === undefined || record.stopping) return undefined;
         if (!(await isUsable(resource, place, RESTART_PATIENCE_MS, signal))) {
           await stopServer(folder, resource, () => undefined);
           await this.#startKeepingRecord(resource, { ...place, signal });
@@ -167,6 +167,7 @@ export class RunningStack {
         port: place.ports[resource.name],
         fingerprint: '',
         startedAt: new Date().toISOString(),
+        stopping: false,
       });
       throw error;
     }

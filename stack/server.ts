@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { sleep } from '#kit/clock';
 import type { ServerName, StackSettings } from './config';
 import { distributionKey } from './distribution';
-import { StackError, StackInterrupted, diskFullSentence } from './errors';
+import { StackError, StackInterrupted, diskFullSentence, messageOf } from './errors';
 import type { StackFolder } from './folder';
 import { findByEnvironment, isAlive, spawnDetached, stopProcess, type ProcessIdentity } from './process';
 import type { HealthPlace, Place, Resource } from './resource';
@@ -40,7 +40,7 @@ export function fingerprint(resource: Resource, settings: StackSettings, port: n
 /** The running process of a server: the recorded one first, then any that carries our mark. */
 export function ownProcesses(folder: StackFolder, name: ServerName): ProcessIdentity[] {
   const record = folder.record(name);
-  const recorded = record !== undefined && isAlive(record) ? [record as ProcessIdentity] : [];
+  const recorded: ProcessIdentity[] = record !== undefined && isAlive(record) ? [record] : [];
   const marked = findByEnvironment(MARK, markOf(folder, name)).filter(({ pid }) => pid !== recorded[0]?.pid);
   return [...recorded, ...marked];
 }
@@ -81,7 +81,10 @@ async function waitUntilHealthy(resource: Resource, place: Place, identity: Proc
   const deadline = Date.now() + startLimitMs;
   while (!(await resource.healthy(place))) {
     if (place.signal?.aborted === true) throw new StackInterrupted();
-    if (!isAlive(identity)) throw new StackError(`${title} ended while it started (${logPath}):\n${tail()}`);
+    if (!isAlive(identity)) {
+      const full = diskFullSentence(tail(), place.folder.path);
+      throw new StackError(full ?? `${title} ended while it started (${logPath}):\n${tail()}`);
+    }
     if (Date.now() > deadline) {
       throw new StackError(
         `${title} was not healthy within ${startLimitMs / 1000} s (${logPath}):\n${tail()}`,
@@ -117,6 +120,7 @@ export async function startServer(
       port: place.ports[name],
       fingerprint: fingerprint(resource, place.settings, place.ports[name]),
       startedAt: new Date(startedMs).toISOString(),
+      stopping: false,
     });
     await waitUntilHealthy(resource, place, identity);
     await resource.settle?.(place);
@@ -126,7 +130,7 @@ export async function startServer(
     await stopServer(place.folder, resource, report);
     if (error instanceof StackError || error instanceof StackInterrupted) throw error;
     const sentence = diskFullSentence(error, place.folder.path);
-    throw new StackError(sentence ?? `${title} could not be started: ${(error as Error).message}`, {
+    throw new StackError(sentence ?? `${title} could not be started: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -140,7 +144,7 @@ export async function isUsable(
   signal?: AbortSignal,
 ): Promise<boolean> {
   const record = place.folder.record(resource.name);
-  if (record === undefined || record.stopping === true || !isAlive(record)) return false;
+  if (record === undefined || record.stopping || !isAlive(record)) return false;
   const { port } = record;
   if (record.fingerprint !== fingerprint(resource, place.settings, port)) return false;
   if (place.ports[resource.name] !== port) return false;

@@ -38,13 +38,14 @@ async function resolvePorts(
   folder: StackFolder,
 ): Promise<Record<ServerName, number>> {
   const free = await freePorts(SERVER_NAMES.length);
-  const entries = SERVER_NAMES.map((name, index) => {
-    const wanted = settings.ports[name];
+  const ports = { ...settings.ports };
+  for (const name of SERVER_NAMES) {
+    if (ports[name] !== 0) continue;
     const record = folder.record(name);
     const running = record !== undefined && isAlive(record) ? record.port : undefined;
-    return [name, wanted === 0 ? (running ?? free[index]) : wanted];
-  });
-  return Object.fromEntries(entries) as Record<ServerName, number>;
+    ports[name] = running ?? free.pop() ?? 0;
+  }
+  return ports;
 }
 
 /** @throws StackError naming the variable, and the program that has the port as far as that can be seen */
@@ -73,11 +74,14 @@ async function stopAll(
   const waiting = new Map<ServerName, Promise<void>>();
   // From the end: what depends on a server stands behind it in the list.
   for (const resource of resources.toReversed()) {
-    const dependents = resources.filter(({ dependsOn }) => dependsOn.includes(resource.name));
-    const stopped = Promise.all(dependents.map(({ name }) => waiting.get(name))).then(() =>
-      stopServer(folder, resource, report),
-    );
-    waiting.set(resource.name, stopped);
+    const dependents = resources
+      .filter(({ dependsOn }) => dependsOn.includes(resource.name))
+      .flatMap(({ name }) => waiting.get(name) ?? []);
+    const stop = async (): Promise<void> => {
+      await Promise.all(dependents);
+      await stopServer(folder, resource, report);
+    };
+    waiting.set(resource.name, stop());
   }
   await Promise.all(waiting.values());
 }
@@ -91,7 +95,7 @@ async function startAll(resources: readonly Resource[], place: Place, report: St
   const waiting = new Map<ServerName, Promise<void>>();
   let firstError: unknown;
   for (const resource of resources) {
-    const needs = resource.dependsOn.map((name) => waiting.get(name));
+    const needs = resource.dependsOn.flatMap((name) => waiting.get(name) ?? []);
     const start = async (): Promise<void> => {
       await Promise.all(needs);
       throwIfInterrupted(watched.signal);
@@ -126,7 +130,7 @@ async function upUnderLock(
   const kept = resources.filter((_, index) => usable[index] === true);
   const missing = resources.filter((_, index) => usable[index] !== true);
   throwIfInterrupted(signal);
-  const java = missing.length === 0 ? '' : requireJava(settings);
+  const java = missing.length === 0 ? '' : await requireJava(settings, signal);
   // What is left of a server that is not well goes first: it may hold the very port that is checked next.
   await stopAll(folder, missing, report);
   await requirePorts(missing, ports);
