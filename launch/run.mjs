@@ -19,7 +19,7 @@ const COMMANDS = {
   test: 'launch/test.js',
   stack: 'stack/main.js',
   migrate: 'prisma/migrate.main.js',
-  contracts: 'contracts/main.js',
+  contracts: 'ops/contracts.main.js',
   connect: 'connect/main.js',
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { port, readConfig } from '#kit/config';
+import { kafkaShape, type KafkaSettings } from '#kit/kafka';
+import type { RegistryAccess } from '#contracts/registry';
+
+const shape = z.object({
+  ...kafkaShape,
+  REGISTRY_PORT: port(8085),
+  SCHEMA_REGISTRY_URL: z.url({ protocol: /^https?$/ }).optional(),
+  SCHEMA_REGISTRY_USERNAME: z.string().optional(),
+  SCHEMA_REGISTRY_PASSWORD: z.string().optional(),
+});
+
+export interface OpsConfig {
+  registry: RegistryAccess;
+  kafka: KafkaSettings;
+}
+
+/** Where an operator's commands find the registry and Kafka. @throws ConfigError */
+export function opsConfig(env: NodeJS.ProcessEnv = process.env): OpsConfig {
+  const config = readConfig(shape, env);
+  return {
+    kafka: config,
+    registry: {
+      url: config.SCHEMA_REGISTRY_URL ?? `http://127.0.0.1:${config.REGISTRY_PORT}/apis/ccompat/v7`,
+      username: config.SCHEMA_REGISTRY_USERNAME,
+      password: config.SCHEMA_REGISTRY_PASSWORD,
+    },
+  };
+}
