@@ -1,0 +1,151 @@
+import { Prisma } from '#prisma/database';
+
+/** One invariant of the money. */
+export interface AuditCheck {
+  name: string;
+  /** What holds when the check passes. */
+  guarantees: string;
+  /** Rows that break it; none when it holds. `graceS`: what is younger may still be on its way. */
+  offenders: (graceS: number, rowsMax: number) => Prisma.Sql;
+}
+
+const PAID = Prisma.sql`('SUCCESS', 'PARTIAL_CANCELED', 'CANCELED')`;
+/** The consumer of each topic; an event is settled when its consumer's inbox has it. */
+const CONSUMER_OF = Prisma.sql`CASE o.aggregate_type WHEN 'payment' THEN 'wallet-service' ELSE 'payment-service' END`;
+
+/**
+ * Every check reads the same snapshot. A paid order counts as settled once the wallet's inbox has its event; until then
+ * it is in flight, and only its age can be wrong.
+ */
+export const AUDIT_CHECKS: readonly AuditCheck[] = [
+  {
+    name: 'paid-is-credited-once',
+    guarantees: 'every line of a settled payment stands in its seller’s ledger exactly once, with its amount',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount,
+             COUNT(t.no) AS credits, SUM(t.amount) AS credited
+      FROM settlements s
+      JOIN payment_orders o ON o.order_id = s.order_id
+      LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'CREDIT'
+      LEFT JOIN wallets w ON w.no = t.wallet_no
+      WHERE s.last_seq_in > 0
+      GROUP BY o.no, o.order_id, o.seller_no, o.amount
+      HAVING COUNT(t.no) <> 1 OR MIN(t.amount) <> o.amount OR MIN(w.seller_no) <> o.seller_no
+          OR MIN(t.order_id) <> o.order_id
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'credited-is-paid',
+    guarantees: 'every credit belongs to a line of a payment that was paid',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT t.no AS transaction_no, t.order_id, t.reference_id, t.amount, p.status
+      FROM wallet_transactions t
+      LEFT JOIN payment_orders o ON o.no = t.reference_id
+      LEFT JOIN payment_events p ON p.no = o.payment_event_no
+      WHERE t.type = 'CREDIT' AND (p.status IS NULL OR p.status NOT IN ${PAID})
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'debited-is-canceled',
+    guarantees: 'every debit belongs to a canceled line that was credited before',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT t.no AS transaction_no, t.order_id, t.reference_id, t.amount, o.payment_order_status
+      FROM wallet_transactions t
+      LEFT JOIN payment_orders o ON o.no = t.reference_id
+      LEFT JOIN wallet_transactions c
+        ON c.reference_id = t.reference_id AND c.type = 'CREDIT' AND c.wallet_no = t.wallet_no
+      WHERE t.type = 'DEBIT' AND (o.no IS NULL OR o.payment_order_status <> 'CANCELED' OR c.no IS NULL
+                                  OR c.amount <> t.amount)
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'balance-is-ledger',
+    guarantees: 'every wallet’s balance is the sum of its ledger, and its head is the last line',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT w.no AS wallet_no, w.seller_no, w.balance, w.last_seq, COUNT(t.no) AS ledger_lines,
+             COALESCE(SUM(IF(t.type = 'CREDIT', t.amount, -t.amount)), 0) AS ledger_sum
+      FROM wallets w LEFT JOIN wallet_transactions t ON t.wallet_no = w.no
+      GROUP BY w.no, w.seller_no, w.balance, w.last_seq
+      HAVING w.balance <> ledger_sum OR w.last_seq <> ledger_lines OR w.last_seq <> COALESCE(MAX(t.wallet_seq), 0)
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'total-is-lines',
+    guarantees: 'every payment’s amount is the sum of its lines',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT p.order_id, p.total_amount, COALESCE(SUM(o.amount), 0) AS lines_sum
+      FROM payment_events p LEFT JOIN payment_orders o ON o.payment_event_no = p.no
+      GROUP BY p.no, p.order_id, p.total_amount
+      HAVING p.total_amount <> lines_sum
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'flags-agree',
+    guarantees: 'done flags and line statuses agree with the payment’s status',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT p.order_id, p.status, p.is_payment_done, p.is_wallet_done, p.acknowledged_events, p.last_event_seq,
+             p.approved_at, l.succeeded, l.canceled, l.line_count
+      FROM payment_events p
+      JOIN (SELECT payment_event_no, COUNT(*) AS line_count,
+                   SUM(payment_order_status = 'SUCCESS') AS succeeded,
+                   SUM(payment_order_status = 'CANCELED') AS canceled,
+                   MIN(payment_order_status) AS lowest, MAX(payment_order_status) AS highest
+            FROM payment_orders GROUP BY payment_event_no) l ON l.payment_event_no = p.no
+      WHERE p.is_payment_done <> (p.status IN ${PAID})
+         OR p.is_wallet_done <> (p.last_event_seq > 0 AND p.acknowledged_events = p.last_event_seq)
+         OR (p.status IN ${PAID} AND (p.approved_at IS NULL OR p.payment_key IS NULL))
+         OR (p.status = 'PARTIAL_CANCELED'
+             AND (l.succeeded = 0 OR l.canceled = 0 OR l.succeeded + l.canceled <> l.line_count))
+         OR (p.status <> 'PARTIAL_CANCELED' AND NOT (l.lowest = p.status AND l.highest = p.status))
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'paid-has-events',
+    guarantees: 'no payment was taken without its event, and every event that was counted exists',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT p.order_id, p.status, p.last_event_seq, COALESCE(n.events, 0) AS events
+      FROM payment_events p
+      LEFT JOIN (
+        SELECT aggregate_id, COUNT(DISTINCT seq) AS events FROM (
+          SELECT aggregate_id, aggregate_seq AS seq FROM outbox
+          WHERE aggregate_type = 'payment' AND aggregate_seq IS NOT NULL
+          UNION ALL
+          -- A purged outbox row was settled before.
+          SELECT aggregate_id, event_seq FROM inbox WHERE consumer = 'wallet-service' AND event_seq IS NOT NULL
+        ) numbered GROUP BY aggregate_id
+      ) n ON n.aggregate_id = p.order_id
+      WHERE p.is_payment_done <> (p.last_event_seq > 0) OR p.last_event_seq <> COALESCE(n.events, 0)
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'nothing-unpublished',
+    guarantees: 'no event waits in the outbox, or on its topic, for longer than the promised time',
+    offenders: (graceS, rowsMax) => Prisma.sql`
+      SELECT o.no AS outbox_no, o.event_type, o.aggregate_id, o.created_at
+      FROM outbox o
+      WHERE o.aggregate_type IN ('payment', 'wallet') AND o.created_at < NOW(3) - INTERVAL ${graceS} SECOND
+        AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.event_id = o.id AND i.consumer = ${CONSUMER_OF})
+      ORDER BY o.no LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'nothing-unsettled',
+    guarantees:
+      'no paid order waits for its settlement or its acknowledgement for longer than the promised time',
+    offenders: (graceS, rowsMax) => Prisma.sql`
+      SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, p.acknowledged_events
+      FROM payment_events p
+      WHERE p.is_payment_done AND NOT p.is_wallet_done
+        AND p.updated_at < NOW(3) - INTERVAL ${graceS} SECOND
+        AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED')
+      ORDER BY p.no LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'settled-was-acknowledged',
+    guarantees: 'the payment side has not acknowledged more than the wallet side has settled',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT p.order_id, p.acknowledged_events, s.last_seq_in, s.last_seq_out
+      FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id
+      WHERE p.acknowledged_events > COALESCE(s.last_seq_out, 0) OR COALESCE(s.last_seq_in, 0) > p.last_event_seq
+      LIMIT ${rowsMax}`,
+  },
+];
