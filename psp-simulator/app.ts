@@ -43,7 +43,9 @@ export function simulatorApp(world: World, allowedOrigins: readonly string[]): E
   return app;
 }
 
-/** The one place where an error becomes an answer outside the `/v1` calls, which answer their own refusals. */
+/**
+ * The one place where an error becomes an answer outside the `/v1` calls, which answer their own refusals.
+ */
 function answerErrors(world: World): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) return next(error);

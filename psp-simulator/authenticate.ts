@@ -4,7 +4,8 @@ import { tossError, type TossError } from './errors';
 const TEST_KEY = /^test_g?sk_\w+$/;
 
 /**
- * Checks `Authorization: Basic base64(secretKey + ":")`. While the simulator's own key is the default one, every
+ * Checks `Authorization: Basic base64(secretKey + ":")`. While the simulator's own key is the default one,
+ * every
  * test key is accepted; live keys never are unless configured.
  */
 export function authenticate(

@@ -33,7 +33,8 @@ export class Book {
   }
 
   /**
-   * Takes a change over and resolves when it is on disk; only then may it be answered. Memory changes at once, in
+   * Takes a change over and resolves when it is on disk; only then may it be answered. Memory changes at
+   * once, in
    * the same order as the file, so whoever sees the change and commits afterwards is on disk after it.
    */
   async commit(record: JournalRecord): Promise<void> {

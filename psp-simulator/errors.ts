@@ -1,4 +1,7 @@
-/** One error of Toss's reference (docs.tosspayments.com/reference/error-codes): HTTP status and Korean message. */
+/**
+ * One error of Toss's reference (docs.tosspayments.com/reference/error-codes): HTTP status and Korean
+ * message.
+ */
 interface TossErrorEntry {
   status: number;
   message: string;
@@ -130,7 +133,8 @@ export const TOSS_ERRORS = {
   // List of transactions.
   INVALID_TRANSACTION_KEY: error(400, '잘못된 페이징 키 입니다.'),
 
-  // Given to the failUrl by the payment window, or standing in the `failure` of a payment; no call answers them.
+  // Given to the failUrl by the payment window, or standing in the `failure` of a payment; no call answers
+  // them.
   PAY_PROCESS_CANCELED: error(400, '사용자에 의해 결제가 취소되었습니다.'),
   PAY_PROCESS_ABORTED: error(400, '결제 진행 중 승인에 실패하여 결제가 중단되었습니다.'),
   EXPIRED_PAYMENT: error(400, '결제가 만료되었습니다. 다시 시도해주세요.'),
@@ -149,7 +153,10 @@ export class TossError extends Error {
   readonly status: number;
   readonly refusal: boolean;
 
-  /** A code outside the table is allowed (clients must cope with new ones): status 400 unless told otherwise. */
+  /**
+   * A code outside the table is allowed (clients must cope with new ones): status 400 unless told
+   * otherwise.
+   */
   constructor(code: string, options: { message?: string; status?: number } = {}) {
     const entry = isKnown(code) ? TOSS_ERRORS[code] : undefined;
     super(options.message ?? entry?.message ?? TEMPORARY);

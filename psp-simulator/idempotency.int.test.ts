@@ -6,7 +6,7 @@ const orderId = 'order-idempotent';
 const amount = 6000;
 
 describe('Idempotency-Key', () => {
-  it('When a request is repeated, then the first answer comes back and the repetition is marked', async () => {
+  it('When a request is repeated, then the first answer comes back, marked as a replay', async () => {
     const { shopper, confirm, calls } = await fixture();
     const paymentKey = await shopper(orderId, amount);
     const first = await confirm({ paymentKey, orderId, amount }, 'key-1');
@@ -24,7 +24,7 @@ describe('Idempotency-Key', () => {
     ]);
   });
 
-  it('When the first answer was an error, then the error comes back even if it would succeed now', async () => {
+  it('When the first answer was an error, then it comes back though it would succeed now', async () => {
     const { shopper, confirm, control } = await fixture();
     const paymentKey = await shopper(orderId, amount);
     await control('PUT', '/simulator/faults', { errorCode: 'PROVIDER_ERROR', times: 1 });

@@ -17,7 +17,7 @@ async function afterKill(made: Fixture): Promise<Fixture> {
 }
 
 describe('survival', () => {
-  it('When the process is killed after an answer, then payments, calls and stored answers are still there', async () => {
+  it('When the process is killed after an answer, then payments, calls and answers are there', async () => {
     const made = await fixture({ cancelIntervalMs: 0 });
     const paymentKey = await made.shopper(orderId, amount);
     const confirmed = await made.confirm({ paymentKey, orderId, amount }, 'key-1');
@@ -37,7 +37,7 @@ describe('survival', () => {
     );
   });
 
-  it('When the answer was dropped before the kill, then the approval is there and its answer is replayed', async () => {
+  it('When the answer was dropped before the kill, then the approval and its answer are there', async () => {
     const made = await fixture();
     const paymentKey = await made.shopper(orderId, amount);
     await made.control('PUT', '/simulator/faults', { dropResponseRate: 1, times: 1 });

@@ -22,7 +22,8 @@ interface Waiting {
 /**
  * An append-only file of JSON lines: what was appended has survived a SIGKILL once the promise resolves.
  *
- * One line is one atomic change, for a killed process can leave only the last line torn, and a torn last line was
+ * One line is one atomic change, for a killed process can leave only the last line torn, and a torn last
+ * line was
  * never acknowledged: it is cut off when the file is opened again. Lines that wait together share one fsync.
  */
 export class Journal {
@@ -40,7 +41,8 @@ export class Journal {
   /**
    * Opens (or creates) the journal in `dir` and hands every complete line to `replay`, oldest first.
    *
-   * @throws Error when a line that is not the last is not JSON: the file was damaged by something else than a crash.
+   * @throws Error when a line that is not the last is not JSON: the file was damaged by something else than
+   * a crash.
    */
   static async open(dir: string, replay: (line: JournalLine, place: Place) => void): Promise<Journal> {
     mkdirSync(dir, { recursive: true });

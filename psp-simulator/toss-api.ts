@@ -70,7 +70,8 @@ interface Concluded {
 const TEST_CODE_HEADER = 'TossPayments-Test-Code';
 
 /**
- * Everything that calls of the `/v1` API have in common, in Toss's order: authentication, idempotency, injected
+ * Everything that calls of the `/v1` API have in common, in Toss's order: authentication, idempotency,
+ * injected
  * faults, the work itself, then the answer, once all of it is on disk.
  */
 export function tossApi(world: World, call: TossCall): RequestHandler {

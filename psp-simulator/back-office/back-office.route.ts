@@ -30,7 +30,10 @@ const abortSchema = z.strictObject({
     .default('REJECT_CARD_COMPANY'),
 });
 
-/** What happens to payments without the shop: a shopper authenticates, an operator of the PSP cancels, a session ends. */
+/**
+ * What happens to payments without the shop: a shopper authenticates, an operator of the PSP cancels, a
+ * session ends.
+ */
 export function backOfficeRoute(world: World): Router {
   const { book } = world;
   const router = Router();

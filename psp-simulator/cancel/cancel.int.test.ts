@@ -75,7 +75,7 @@ describe('cancel', () => {
     expect(await cancel(body)).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
   });
 
-  it('When a payment is not approved yet, then it is not cancelable; an unknown one is not found', async () => {
+  it('When a payment is not approved or unknown, then it is not canceled', async () => {
     const { shopper, toss } = await fixture();
     const paymentKey = await shopper(orderId, 6000);
     const open = await toss('POST', `/v1/payments/${paymentKey}/cancel`, { cancelReason: 'a' });

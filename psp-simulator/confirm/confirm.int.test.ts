@@ -6,7 +6,7 @@ const orderId = 'order-confirm';
 const amount = 6000;
 
 describe('confirm', () => {
-  it('When an authenticated payment is confirmed, then it is DONE and carries every field of the Payment', async () => {
+  it('When an authenticated payment is confirmed, then the whole Payment comes back, DONE', async () => {
     const { shopper, confirm } = await fixture();
     const paymentKey = await shopper(orderId, amount);
     const answer = await confirm({ paymentKey, orderId, amount });
@@ -37,7 +37,7 @@ describe('confirm', () => {
     expect(answer.body.card.approveNo).toMatch(/^\d{8}$/);
   });
 
-  it('When a payment is confirmed again, then it is refused as already processed and stays DONE once', async () => {
+  it('When a payment is confirmed again, then it is refused and stays DONE once', async () => {
     const { shopper, confirm, toss } = await fixture();
     const paymentKey = await shopper(orderId, amount);
     const first = await confirm({ paymentKey, orderId, amount }, 'first');
@@ -87,7 +87,7 @@ describe('confirm', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'BELOW_MINIMUM_AMOUNT' } });
   });
 
-  it('When ten minutes have passed since authentication, then the session is gone and the payment EXPIRED', async () => {
+  it('When ten minutes have passed since authentication, then the payment is EXPIRED', async () => {
     const { shopper, confirm, toss, time } = await fixture();
     const paymentKey = await shopper(orderId, amount);
     const inTime = await shopper('order-in-time', amount);

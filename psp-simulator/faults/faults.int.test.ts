@@ -29,7 +29,7 @@ describe('TossPayments-Test-Code', () => {
 });
 
 describe('faults', () => {
-  it('When an error is injected twice, then two matching requests get it and the third does not', async () => {
+  it('When an error is injected twice, then two requests get it and the third does not', async () => {
     const { shopper, confirm, control } = await fixture();
     const paymentKey = await shopper(orderId, amount);
     await control('PUT', '/simulator/faults', { errorCode: 'PROVIDER_ERROR', times: 2 });
@@ -86,7 +86,7 @@ describe('faults', () => {
     expect((await toss('GET', `/v1/payments/${paymentKey}`)).body.status).toBe('DONE');
   });
 
-  it('When a code is injected that Toss does not have, then it is answered with the status asked for', async () => {
+  it('When a code unknown to Toss is injected, then it is answered with the status asked for', async () => {
     const { toss, control } = await fixture();
     await control('PUT', '/simulator/faults', { errorCode: 'BRAND_NEW_CODE', errorStatus: 418, times: 1 });
     expect(await toss('GET', '/v1/payments/none')).toMatchObject({
@@ -95,7 +95,7 @@ describe('faults', () => {
     });
   });
 
-  it('When the answer is dropped, then the payment is DONE, the caller sees a cut connection, the log says so', async () => {
+  it('When the answer is dropped, then the payment is DONE, and the log says what happened', async () => {
     const { shopper, toss, confirm, control, calls } = await fixture();
     const paymentKey = await shopper(orderId, amount);
     await control('PUT', '/simulator/faults', { dropResponseRate: 1, times: 1 });
@@ -178,7 +178,7 @@ describe('faults', () => {
     expect(statuses.filter((status) => status === 400)).toHaveLength(3);
   });
 
-  it('When the simulator closes while a request is held, then closing does not wait and nothing was done', async () => {
+  it('When the simulator closes while a request is held, then nothing was done', async () => {
     const made = await fixture();
     const paymentKey = await made.shopper(orderId, amount);
     await made.control('PUT', '/simulator/faults', { hold: 'request' });

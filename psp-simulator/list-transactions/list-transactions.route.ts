@@ -16,7 +16,10 @@ const querySchema = z.object({
   limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(LIMIT_BY_DEFAULT),
 });
 
-/** `GET /v1/transactions?startDate&endDate&startingAfter&limit`: approvals and cancels of a span of Korean time. */
+/**
+ * `GET /v1/transactions?startDate&endDate&startingAfter&limit`: approvals and cancels of a span of Korean
+ * time.
+ */
 export function listTransactionsRoute(world: World): Router {
   const router = Router();
   router.get(

@@ -65,7 +65,7 @@ describe('webhooks', () => {
     expect(state.waiting).toBe(0);
   });
 
-  it('When the shop does not answer 200, then it is tried seven times more, four times later each time', async () => {
+  it('When the shop does not answer 200, then seven tries follow, each four times later', async () => {
     const { url, received } = await shop(500);
     const { control, shopper } = await fixture();
     // A minute lasts 0.06 ms: the last wait, 4096 minutes, lasts 246 ms.
@@ -119,7 +119,7 @@ describe('webhooks', () => {
     expect(waiting).toBe(3);
   });
 
-  it('When the simulator closes, then nothing is sent any more, and closing does not wait for the shop', async () => {
+  it('When the simulator closes, then closing does not wait for the shop', async () => {
     const { url, received } = await shop(null);
     const made = await fixture({ webhookUrl: url });
     await made.shopper(orderId, 6000);

@@ -48,7 +48,9 @@ interface Event {
   body: string;
 }
 
-/** Sends PAYMENT_STATUS_CHANGED until it is answered with 200. Waiting tries are lost when the process ends. */
+/**
+ * Sends PAYMENT_STATUS_CHANGED until it is answered with 200. Waiting tries are lost when the process ends.
+ */
 export class Webhooks {
   readonly #clock: Clock;
   readonly #log: Logger;

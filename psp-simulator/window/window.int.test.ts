@@ -48,7 +48,7 @@ describe('payment window', () => {
     expect(policy).not.toContain('unsafe');
   });
 
-  it('When the shopper pays, then the browser goes to successUrl with a key that can be confirmed', async () => {
+  it('When the shopper pays, then successUrl gets a key that can be confirmed', async () => {
     const { simulator, confirm } = await fixture();
     const response = await press(simulator.url, 'pay', order);
     expect(response.status).toBe(303);
@@ -61,7 +61,7 @@ describe('payment window', () => {
     expect(confirmed.body).toMatchObject({ status: 'DONE', orderName: '상품A 외 2건' });
   });
 
-  it('When the card company declines, then the browser goes to failUrl, and the payment is ABORTED', async () => {
+  it('When the card company declines, then failUrl is told, and the payment is ABORTED', async () => {
     const { simulator, toss } = await fixture();
     const { searchParams } = target(await press(simulator.url, 'decline', order));
     expect(Object.fromEntries(searchParams)).toEqual({

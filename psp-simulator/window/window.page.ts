@@ -2,29 +2,45 @@ import { createHash } from 'node:crypto';
 import type { WindowRequest } from './window.rules';
 
 const STYLE = `
-:root{color-scheme:light dark;--ink:#191f28;--soft:#5a6472;--ground:#f2f4f6;--paper:#fff;--line:#7d8794;--blue:#1b64da}
-@media(prefers-color-scheme:dark){:root{--ink:#f2f4f6;--soft:#b0b8c1;--ground:#101318;--paper:#1c2027;--line:#7d8794;
---blue:#2b6fe0}}
-*{box-sizing:border-box}
-body{margin:0;min-height:100vh;min-height:100dvh;display:flex;flex-direction:column;align-items:center;
-background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Apple SD Gothic Neo","Noto Sans KR",
-"Noto Sans CJK KR",sans-serif;word-break:keep-all;overflow-wrap:anywhere}
-header{width:100%;margin:0;padding:8px 20px;background:#ffe9a8;color:#4a3500;font-size:14px;text-align:center}
-main{width:100%;max-width:440px;flex:1;display:flex;flex-direction:column;padding:24px 20px;background:var(--paper)}
-@media(min-width:480px) and (min-height:560px){main{flex:none;margin-top:32px;border:1px solid var(--line);
-border-radius:16px}}
-h1{margin:0 0 24px;font-size:20px}
-dl{margin:0 0 32px}
-dt{color:var(--soft);font-size:14px}
-dd{margin:0 0 16px}
-.amount{font-size:30px;font-weight:700;line-height:1.3}
-.id{font-family:ui-monospace,monospace;font-size:14px}
-form+form{margin-top:12px}
-button{width:100%;min-height:52px;padding:12px;border:1px solid var(--line);border-radius:12px;background:none;
-color:inherit;font:inherit;cursor:pointer}
-button:focus-visible{outline:3px solid var(--blue);outline-offset:2px}
-.pay{border-color:var(--blue);background:var(--blue);color:#fff;font-size:17px;font-weight:700}
-ul{padding-left:20px}
+:root {
+  color-scheme: light dark;
+  --ink: #191f28; --soft: #5a6472; --ground: #f2f4f6; --paper: #fff; --line: #7d8794; --blue: #1b64da;
+}
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #f2f4f6; --soft: #b0b8c1; --ground: #101318; --paper: #1c2027; --blue: #2b6fe0; }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0; min-height: 100vh; min-height: 100dvh;
+  display: flex; flex-direction: column; align-items: center;
+  background: var(--ground); color: var(--ink); word-break: keep-all; overflow-wrap: anywhere;
+  font: 16px/1.5 system-ui, -apple-system, "Apple SD Gothic Neo", "Noto Sans KR",
+    "Noto Sans CJK KR", sans-serif;
+}
+header {
+  width: 100%; padding: 8px 20px; background: #ffe9a8; color: #4a3500; font-size: 14px; text-align: center;
+}
+main {
+  width: 100%; max-width: 440px; flex: 1; display: flex; flex-direction: column; padding: 24px 20px;
+  background: var(--paper);
+}
+@media (min-width: 480px) and (min-height: 560px) {
+  main { flex: none; margin-top: 32px; border: 1px solid var(--line); border-radius: 16px; }
+}
+h1 { margin: 0 0 24px; font-size: 20px; }
+dl { margin: 0 0 32px; }
+dt { color: var(--soft); font-size: 14px; }
+dd { margin: 0 0 16px; }
+.amount { font-size: 30px; font-weight: 700; line-height: 1.3; }
+.id { font-family: ui-monospace, monospace; font-size: 14px; }
+form + form { margin-top: 12px; }
+button {
+  width: 100%; min-height: 52px; padding: 12px; border: 1px solid var(--line); border-radius: 12px;
+  background: none; color: inherit; font: inherit; cursor: pointer;
+}
+button:focus-visible { outline: 3px solid var(--blue); outline-offset: 2px; }
+.pay { border-color: var(--blue); background: var(--blue); color: #fff; font-size: 17px; font-weight: 700; }
+ul { padding-left: 20px; }
 `;
 
 /** For the content security policy: exactly this style sheet and nothing else. */

@@ -9,7 +9,8 @@ import { formTargets, windowSchema, withParameters, type WindowRequest } from '.
 
 /**
  * The page a shopper pays on: `/window?orderId&amount&orderName&successUrl&failUrl`. Paying leads to the
- * successUrl with `paymentType, orderId, paymentKey, amount`, all else to the failUrl with `code, message, orderId`.
+ * successUrl with `paymentType, orderId, paymentKey, amount`, all else to the failUrl with `code, message,
+ * orderId`.
  */
 export function windowRoute(world: World, allowedOrigins: readonly string[]): Router {
   const router = Router();

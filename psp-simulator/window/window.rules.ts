@@ -11,7 +11,9 @@ export function isLoopback(hostname: string): boolean {
   return host === '::1' || host === 'localhost' || host.endsWith('.localhost');
 }
 
-/** True when the shopper may be sent there: http(s), no credentials, loopback or an origin that is allowed. */
+/**
+ * True when the shopper may be sent there: http(s), no credentials, loopback or an origin that is allowed.
+ */
 export function isReturnUrl(text: string, allowedOrigins: readonly string[]): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);

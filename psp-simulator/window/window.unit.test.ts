@@ -43,7 +43,7 @@ describe('return addresses', () => {
     expect(url).not.toContain('& ');
   });
 
-  it('When forms may lead to an IPv6 host, then the policy names its scheme, for it cannot name the host', () => {
+  it('When forms may lead to an IPv6 host, then the policy names its scheme', () => {
     const to = (successUrl: string, failUrl: string) => formTargets({ successUrl, failUrl });
     expect(to('http://localhost:8080/a', 'http://localhost:8080/b')).toBe("'self' http://localhost:8080");
     expect(to('http://[::1]:8080/', 'https://shop.example/')).toBe("'self' http: https://shop.example");
