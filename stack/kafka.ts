@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
@@ -9,8 +9,13 @@ import { runTool } from './tool';
 const HEAP_MIB = 512;
 const REQUEST_TIMEOUT_MS = 2_000;
 
-/** A cluster id as Kafka makes them: 16 bytes in URL-safe base64. */
-const newClusterId = (): string => Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+/** A cluster id as Kafka makes them: 16 bytes in URL-safe base64, never beginning with the dash of an option. */
+export function clusterId(bytes: Buffer): string {
+  const copy = Buffer.from(bytes);
+  // A dash stands for six bits that begin with a one.
+  copy[0] = (copy[0] ?? 0) & 0x7f;
+  return copy.toString('base64url');
+}
 
 /** The settings that depend on the place. The second door is there when a proxy is to stand before Kafka. */
 export function kafkaPlaceSettings(place: Place, controllerPort: number): Record<string, string> {
@@ -61,7 +66,7 @@ export const kafka: Resource = {
     writeFileSync(conf, `${shared}\n${here.map(([key, value]) => propertyLine(key, value)).join('\n')}\n`);
     // Written last by the formatter: without it the folder was not formatted, or not to the end.
     if (existsSync(join(place.folder.data('kafka'), 'meta.properties'))) return;
-    const args = ['format', '--ignore-formatted', '-t', newClusterId(), '-c', conf];
+    const args = ['format', '--ignore-formatted', '-t', clusterId(randomBytes(16)), '-c', conf];
     const { exitCode, output } = await runTool(place.java, java(place, 'kafka.tools.StorageTool', args), {
       cwd: place.folder.path,
       env: serverEnvironment(place.settings),

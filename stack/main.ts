@@ -86,6 +86,11 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
+// Whoever read the output has gone (`| head`): the work goes on without a reader.
+process.stdout.on('error', (error) => {
+  if (codeOf(error) !== 'EPIPE') throw error;
+});
+
 const interruption = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {

@@ -6,7 +6,7 @@ import { readStackSettings } from './config';
 import { distributionAt, explainMaven, isWhole } from './distribution';
 import { diskFullSentence } from './errors';
 import { StackFolder } from './folder';
-import { kafkaPlaceSettings } from './kafka';
+import { clusterId, kafkaPlaceSettings } from './kafka';
 import { withFolderLock } from './lock';
 import { freePorts, listeningInodes } from './ports';
 import { findCommand, javaMajor, mavenVersion, requireJava, requirePlatform } from './prerequisites';
@@ -180,6 +180,11 @@ describe('folder', () => {
 });
 
 describe('configuration of the servers', () => {
+  it('When the random bytes would begin with a dash, then the cluster id does not: it would be taken for an option', () => {
+    expect(Buffer.alloc(16, 0xfb).toString('base64url')).toMatch(/^-/);
+    expect(clusterId(Buffer.alloc(16, 0xfb))).toMatch(/^[^-][\w-]{21}$/);
+  });
+
   it('When a value holds a backslash, then the properties file keeps it', () => {
     expect(propertyLine('log.dirs', 'a\\b')).toBe('log.dirs=a\\\\b');
   });
