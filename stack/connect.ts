@@ -31,6 +31,7 @@ export const connect: Resource = {
   dependsOn: ['kafka'],
   startLimitMs: 120_000,
   stopLimitMs: 20_000,
+  configFiles: ['connect/worker.properties'],
 
   async prepare(place) {
     const shared = readFileSync(join(place.settings.projectDir, 'connect', 'worker.properties'), 'utf8');

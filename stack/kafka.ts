@@ -57,6 +57,7 @@ export const kafka: Resource = {
   dependsOn: [],
   startLimitMs: 120_000,
   stopLimitMs: 20_000,
+  configFiles: ['stack/kafka.properties'],
 
   async prepare(place) {
     const [controllerPort = 0] = await freePorts(1);

@@ -80,6 +80,7 @@ export const mysql: Resource = {
   dependsOn: [],
   startLimitMs: 120_000,
   stopLimitMs: 30_000,
+  configFiles: ['stack/mysql.cnf'],
 
   async prepare(place) {
     const datadir = place.folder.data('mysql');

@@ -12,6 +12,7 @@ export const registry: Resource = {
   dependsOn: [],
   startLimitMs: 120_000,
   stopLimitMs: 15_000,
+  configFiles: [],
 
   async prepare(place) {
     mkdirSync(place.folder.data('registry'), { recursive: true, mode: 0o700 });

@@ -24,6 +24,8 @@ export interface Resource {
   dependsOn: readonly ServerName[];
   startLimitMs: number;
   stopLimitMs: number;
+  /** Its shared configuration, relative to the project; a change there makes it another server. */
+  configFiles: readonly string[];
   /** Brings its data folder and its configuration about; repeatable, and safe to be killed at any point. */
   prepare(place: Place): Promise<void>;
   command(place: Place): ServerCommand;
