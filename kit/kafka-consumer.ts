@@ -21,6 +21,8 @@ export interface ConsumedMessage {
   value: Buffer | null;
   /** Headers as text; a header without a value is absent. */
   headers: Record<string, string>;
+  /** The record's time, set by whoever published it. */
+  publishedAt?: Date;
 }
 
 export interface ConsumerLoopOptions {
@@ -68,6 +70,7 @@ function consumed(topic: string, partition: number, message: KafkaMessage): Cons
     key: message.key,
     value: message.value,
     headers: headerText(message.headers),
+    publishedAt: new Date(Number(message.timestamp)),
   };
 }
 

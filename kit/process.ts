@@ -31,6 +31,8 @@ export function runUntilSignal(options: { log: Logger; releases: Releases; relea
   };
   process.on('SIGINT', () => stop(0));
   process.on('SIGTERM', () => stop(0));
+  // Started by a launcher over a channel: a launcher that is gone, however it went, leaves no process behind.
+  process.on('disconnect', () => stop(0));
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
   return { fail };

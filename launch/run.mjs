@@ -2,14 +2,33 @@
 // missing or out of date, then hands over to the command. Plain JavaScript, because it runs before there is a compiler.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NODE_MINIMUM = [20, 19];
 const ROOMS = [
-  'contracts', 'prisma', 'kit', 'payment-api', 'wallet-consumer', 'connect', 'psp-simulator', 'stack', 'launch', 'ops',
+  'contracts',
+  'prisma',
+  'kit',
+  'payment-api',
+  'wallet-consumer',
+  'connect',
+  'psp-simulator',
+  'stack',
+  'launch',
+  'ops',
 ];
 
 /** What each command runs once everything is built: a script in dist/. */
@@ -49,7 +68,9 @@ function run(title, command, args, env = {}) {
   if (result.signal === 'SIGINT') process.exit(130);
   if (result.status !== 0) {
     say('failed');
-    fail(`${result.error?.message ?? ''}${result.stdout ?? ''}${result.stderr ?? ''}\n${title} failed (${command} ${args.join(' ')}).`);
+    fail(
+      `${result.error?.message ?? ''}${result.stdout ?? ''}${result.stderr ?? ''}\n${title} failed (${command} ${args.join(' ')}).`,
+    );
   }
   say(`${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
@@ -90,7 +111,9 @@ function filesOf(folder) {
 
 /** The folder name carries the stamp of the sources, and `dist` is swapped in one move: a failed or interrupted build leaves the old one. */
 function build() {
-  const sources = ROOMS.flatMap((room) => filesOf(join(root, room))).filter((path) => !path.endsWith('.test.ts'));
+  const sources = ROOMS.flatMap((room) => filesOf(join(root, room))).filter(
+    (path) => !path.endsWith('.test.ts'),
+  );
   const hash = createHash('sha256');
   for (const path of [...sources, join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json')].sort()) {
     const { mtimeMs, size } = statSync(path);
@@ -101,7 +124,13 @@ function build() {
   if (readStamp(join(dist, '.build-stamp')) === stamp) return;
   const fresh = join(root, `dist.${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
-  run('compiling', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh]);
+  run('compiling', process.execPath, [
+    'node_modules/typescript/bin/tsc',
+    '-p',
+    'tsconfig.build.json',
+    '--outDir',
+    fresh,
+  ]);
   for (const path of sources) {
     if (path.endsWith('.ts') || path.includes(`${sep}generated${sep}`)) continue;
     const target = join(fresh, relative(root, path));

@@ -33,6 +33,7 @@ export function arrivalOf(message: ConsumedMessage): Arrival {
     payloadHash: createHash('sha256')
       .update(value ?? Buffer.alloc(0))
       .digest('hex'),
+    publishedAt: message.publishedAt ?? null,
   };
 }
 

@@ -13,6 +13,8 @@ export interface Arrival {
   eventSeq: number | null;
   /** SHA-256 of the value, in hex. */
   payloadHash: string;
+  /** The record's time on the topic. */
+  publishedAt: Date | null;
 }
 
 /** Which of these events the consumer has dealt with before. */
@@ -56,9 +58,10 @@ export async function arrive(tx: Tx, consumer: string, arrivals: readonly Arriva
   if (arrivals.length === 0) return;
   const rows = arrivals.map(
     (a) => Prisma.sql`(${consumer}, ${a.eventId}, ${a.topic}, ${a.partition}, ${a.offset}, ${a.aggregateId},
-      ${a.eventSeq}, ${a.payloadHash})`,
+      ${a.eventSeq}, ${a.payloadHash}, ${a.publishedAt})`,
   );
   await tx.$executeRaw`
-    INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash)
+    INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash,
+      published_at)
     VALUES ${Prisma.join(rows)}`;
 }

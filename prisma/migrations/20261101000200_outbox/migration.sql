@@ -35,6 +35,8 @@ CREATE TABLE inbox (
   event_seq     INT          NULL,
   -- SHA-256 of the value: tells a repeated event under a new id from a different one with the same number.
   payload_hash  CHAR(64)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  -- The record's time on the topic: when Debezium had read the row.
+  published_at  DATETIME(3)  NULL,
   processed_at  DATETIME(3)  NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
   PRIMARY KEY (consumer, event_id),
   KEY inbox_aggregate_idx (consumer, aggregate_id, event_seq),

@@ -1,0 +1,60 @@
+import pc from 'picocolors';
+import { ConfigError } from '#kit/config';
+import { StackError, StackInterrupted } from '#stack/errors';
+import { readLaunchConfig } from './config';
+import { showPurchase } from './first-purchase';
+import { onInterruption } from './interruption';
+import { print, screenReport, supervisorLine } from './screen';
+import { urlOf } from './services';
+import { systemUp, type RunningSystem } from './system';
+
+const EXIT_INTERRUPTED = 130;
+
+function addresses({ config, stack }: RunningSystem): string {
+  const { connectUrl, registryUrl } = stack.endpoints;
+  const rows: [string, string][] = [
+    ['shop', `${urlOf(config, 'api')}/`],
+    ['payments', `${urlOf(config, 'api')}/api/payments   Authorization: Bearer ${config.adminKey}`],
+    ['wallets', `${urlOf(config, 'wallet')}/api/wallets    Authorization: Bearer ${config.adminKey}`],
+    ...(config.withSimulator
+      ? [['PSP calls', `${urlOf(config, 'simulator')}/simulator/calls`] as [string, string]]
+      : []),
+    ['Kafka Connect', connectUrl],
+    ['registry', registryUrl],
+  ];
+  return rows.map(([name, url]) => `  ${name.padEnd(14)} ${url}`).join('\n');
+}
+
+async function main(): Promise<number> {
+  const startedMs = Date.now();
+  const interruption = onInterruption(print);
+  const system = await systemUp(readLaunchConfig(), screenReport, interruption);
+  try {
+    await showPurchase(system);
+    print(`\n${pc.bold('running')} since ${((Date.now() - startedMs) / 1000).toFixed(1)} s after the start`);
+    print(`${addresses(system)}\nCtrl-C stops everything that was started.`);
+    system.superviseAll((event) => print(supervisorLine(event)));
+    if (!interruption.aborted) {
+      // A timer keeps the process alive: it waits for nothing else.
+      const alive = setInterval(() => {}, 60_000);
+      await new Promise<void>((resolve) =>
+        interruption.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      clearInterval(alive);
+    }
+    return 0;
+  } finally {
+    await system.down();
+    print('stopped');
+  }
+}
+
+main().then(
+  (exitCode) => process.exit(exitCode),
+  (error: unknown) => {
+    if (error instanceof StackInterrupted) process.exit(EXIT_INTERRUPTED);
+    const isExpected = error instanceof StackError || error instanceof ConfigError;
+    process.stderr.write(`${pc.red(isExpected ? error.message : String((error as Error).stack ?? error))}\n`);
+    process.exit(1);
+  },
+);
