@@ -1,0 +1,32 @@
+import type { Prisma, Reader } from '#prisma/database';
+
+export interface StoredLine {
+  no: bigint;
+  walletSeq: bigint;
+  type: 'CREDIT' | 'DEBIT';
+  amount: Prisma.Decimal;
+  balanceAfter: Prisma.Decimal;
+  referenceType: 'PAYMENT_ORDER';
+  referenceId: bigint;
+  orderId: string;
+  idempotencyKey: string;
+  lineHash: string;
+  createdAt: Date;
+}
+
+export async function findWalletNo(db: Reader, sellerNo: bigint): Promise<bigint | undefined> {
+  const wallet = await db.wallet.findUnique({ where: { sellerNo }, select: { no: true } });
+  return wallet?.no;
+}
+
+/** Newest first; `beforeSeq` is the last line of the page before. */
+export function findLines(
+  db: Reader,
+  { walletNo, beforeSeq, countMax }: { walletNo: bigint; beforeSeq: bigint | undefined; countMax: number },
+): Promise<StoredLine[]> {
+  return db.walletTransaction.findMany({
+    where: { walletNo, ...(beforeSeq === undefined ? {} : { walletSeq: { lt: beforeSeq } }) },
+    orderBy: { walletSeq: 'desc' },
+    take: countMax,
+  });
+}

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { wonToDecimalText, WON_MAX, type Won } from '#kit/money';
+import type { Booking } from './payment-event.rules';
+
+/** A wallet with the head of its chain of ledger lines. */
+export interface WalletHead {
+  walletNo: number;
+  sellerNo: number;
+  balance: Won;
+  lastSeq: number;
+  /** Hash of the newest line; empty before the first. */
+  lastHash: string;
+}
+
+/** One row of `wallet_transactions`. */
+export interface LedgerLine {
+  walletNo: number;
+  sellerNo: number;
+  walletSeq: number;
+  type: 'CREDIT' | 'DEBIT';
+  amount: Won;
+  balanceAfter: Won;
+  paymentOrderNo: number;
+  orderId: string;
+  eventId: string;
+  idempotencyKey: string;
+  lineHash: string;
+  createdAt: Date;
+}
+
+/** The booking can never be made, however often it is tried. */
+export class UnbookableError extends Error {
+  override readonly name = 'UnbookableError';
+}
+
+/** UTC as MySQL prints a DATETIME(3): "2026-01-31 09:00:00.000". */
+export const toDatetimeText = (date: Date): string => date.toISOString().replace('T', ' ').replace('Z', '');
+
+/**
+ * Hash of a ledger line: SHA-256, in hex, over its predecessor's hash (empty for a wallet's first line) and its own
+ * columns as MySQL prints them, joined by `|`. No column can hold a `|`. In SQL:
+ *
+ *   SHA2(CONCAT_WS('|', previous_hash, wallet_no, wallet_seq, type, amount, balance_after, reference_type,
+ *        reference_id, order_id, event_id, idempotency_key, created_at), 256)
+ */
+export function lineHash(previousHash: string, line: Omit<LedgerLine, 'lineHash' | 'sellerNo'>): string {
+  const columns = [
+    previousHash,
+    line.walletNo,
+    line.walletSeq,
+    line.type,
+    wonToDecimalText(line.amount),
+    wonToDecimalText(line.balanceAfter),
+    'PAYMENT_ORDER',
+    line.paymentOrderNo,
+    line.orderId,
+    line.eventId,
+    line.idempotencyKey,
+    toDatetimeText(line.createdAt),
+  ];
+  return createHash('sha256').update(columns.join('|')).digest('hex');
+}
+
+/**
+ * Writes bookings into wallets, in their order. The wallets passed in stay as they are.
+ *
+ * @param wallets by seller number: a line is its seller's, and the seller's wallet has a number of its own
+ * @returns the lines of each booking, and every wallet that has changed, by seller number
+ * @throws UnbookableError when a balance would exceed DECIMAL(15,2)
+ */
+export function book(
+  bookings: readonly { eventId: string; booking: Booking }[],
+  wallets: ReadonlyMap<number, WalletHead>,
+  now: Date,
+): { lines: LedgerLine[][]; heads: WalletHead[] } {
+  const heads = new Map<number, WalletHead>();
+  const lines = bookings.map(({ eventId, booking }) =>
+    booking.shares.map((share) => {
+      const { sellerNo, paymentOrderNo, amount, idempotencyKey } = share;
+      const head = heads.get(sellerNo) ?? wallets.get(sellerNo);
+      if (head === undefined) throw new Error(`the wallet of seller ${sellerNo} was not locked`);
+      const balanceAfter = booking.type === 'CREDIT' ? head.balance + amount : head.balance - amount;
+      if (balanceAfter > WON_MAX || balanceAfter < -WON_MAX)
+        throw new UnbookableError(`the balance of seller ${sellerNo} would be ${balanceAfter}`);
+      const columns = {
+        walletNo: head.walletNo,
+        walletSeq: head.lastSeq + 1,
+        type: booking.type,
+        amount,
+        balanceAfter,
+        paymentOrderNo,
+        orderId: booking.orderId,
+        eventId,
+        idempotencyKey,
+        createdAt: now,
+      };
+      const line = { ...columns, sellerNo, lineHash: lineHash(head.lastHash, columns) };
+      heads.set(sellerNo, {
+        ...head,
+        balance: balanceAfter,
+        lastSeq: line.walletSeq,
+        lastHash: line.lineHash,
+      });
+      return line;
+    }),
+  );
+  return { lines, heads: [...heads.values()] };
+}

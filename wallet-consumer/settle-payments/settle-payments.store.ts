@@ -1,0 +1,154 @@
+import { wonFromText, wonToDecimalText } from '#kit/money';
+import { Prisma, type Reader, type Tx } from '#prisma/database';
+import { toDatetimeText, type LedgerLine, type WalletHead } from './ledger.rules';
+import { shareKey, type OrderProgress } from './sequence.rules';
+
+// Rows are handed over as one JSON document (JSON_TABLE): the statement's text stays the same for every batch size,
+// and no batch meets MySQL's limit of 65,535 placeholders.
+
+/** A stored BIGINT that code counts with. @throws RangeError beyond the integers a number holds exactly. */
+function toNumber(stored: bigint | number): number {
+  const number = Number(stored);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${stored} is beyond exact numbers`);
+  return number;
+}
+
+/** Locks the progress of these orders, in the order of their ids. Orders without any event yet are absent. */
+export async function lockOrders(tx: Tx, orderIds: readonly string[]): Promise<Map<string, OrderProgress>> {
+  if (orderIds.length === 0) return new Map();
+  const rows = await tx.$queryRaw<{ order_id: string; last_seq_in: number; last_seq_out: number }[]>`
+    SELECT order_id, last_seq_in, last_seq_out FROM settlements FORCE INDEX (PRIMARY)
+    WHERE order_id IN (${Prisma.join([...orderIds].sort())}) ORDER BY order_id FOR UPDATE`;
+  return new Map(
+    rows.map((row) => [
+      row.order_id,
+      { lastSeqIn: toNumber(row.last_seq_in), lastSeqOut: toNumber(row.last_seq_out) },
+    ]),
+  );
+}
+
+export async function saveOrders(
+  tx: Tx,
+  orders: readonly (OrderProgress & { orderId: string })[],
+): Promise<void> {
+  if (orders.length === 0) return;
+  await tx.$executeRaw`
+    INSERT INTO settlements (order_id, last_seq_in, last_seq_out)
+    SELECT new.order_id, new.last_seq_in, new.last_seq_out FROM JSON_TABLE(${JSON.stringify(orders)}, '$[*]' COLUMNS (
+      order_id     VARCHAR(64) PATH '$.orderId'    ERROR ON EMPTY ERROR ON ERROR,
+      last_seq_in  INT         PATH '$.lastSeqIn'  ERROR ON EMPTY ERROR ON ERROR,
+      last_seq_out INT         PATH '$.lastSeqOut' ERROR ON EMPTY ERROR ON ERROR)) AS new
+    ON DUPLICATE KEY UPDATE last_seq_in = new.last_seq_in, last_seq_out = new.last_seq_out`;
+}
+
+/** Which of these sellers exist, and whether they have a wallet yet. */
+export async function findSellers(
+  db: Reader,
+  sellerNos: readonly number[],
+): Promise<Map<number, { hasWallet: boolean }>> {
+  if (sellerNos.length === 0) return new Map();
+  const rows = await db.$queryRaw<{ seller_no: bigint; wallet_no: bigint | null }[]>`
+    SELECT sellers.no AS seller_no, wallets.no AS wallet_no
+    FROM sellers LEFT JOIN wallets ON wallets.seller_no = sellers.no
+    WHERE sellers.no IN (${Prisma.join([...sellerNos])})`;
+  return new Map(rows.map((row) => [toNumber(row.seller_no), { hasWallet: row.wallet_no !== null }]));
+}
+
+/** Gives sellers an empty wallet. Another consumer may have been faster: that is no error. */
+export async function createWallets(tx: Tx, sellerNos: readonly number[]): Promise<void> {
+  if (sellerNos.length === 0) return;
+  const rows = [...sellerNos].sort((a, b) => a - b).map((sellerNo) => Prisma.sql`(${sellerNo})`);
+  await tx.$executeRaw`
+    INSERT INTO wallets (seller_no) VALUES ${Prisma.join(rows)} ON DUPLICATE KEY UPDATE no = wallets.no`;
+}
+
+/** Locks wallets in the order of their sellers' numbers, the one order in which everybody locks them. */
+export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise<Map<number, WalletHead>> {
+  if (sellerNos.length === 0) return new Map();
+  const sorted = [...sellerNos].sort((a, b) => a - b);
+  const rows = await tx.$queryRaw<
+    { no: bigint; seller_no: bigint; balance: Prisma.Decimal; last_seq: bigint; last_hash: string }[]
+  >`
+    SELECT no, seller_no, balance, last_seq, last_hash FROM wallets FORCE INDEX (wallets_seller_no_key)
+    WHERE seller_no IN (${Prisma.join(sorted)}) ORDER BY seller_no FOR UPDATE`;
+  return new Map(
+    rows.map((row) => [
+      toNumber(row.seller_no),
+      {
+        walletNo: toNumber(row.no),
+        sellerNo: toNumber(row.seller_no),
+        balance: wonFromText(row.balance.toFixed(2)),
+        lastSeq: toNumber(row.last_seq),
+        lastHash: row.last_hash,
+      },
+    ]),
+  );
+}
+
+/** @throws a duplicate-key error when a share was booked before: nothing of the batch holds then. */
+export async function insertLines(tx: Tx, lines: readonly LedgerLine[]): Promise<void> {
+  if (lines.length === 0) return;
+  const rows = lines.map((line) => ({
+    ...line,
+    amount: wonToDecimalText(line.amount),
+    balanceAfter: wonToDecimalText(line.balanceAfter),
+    createdAt: toDatetimeText(line.createdAt),
+  }));
+  const inserted = await tx.$executeRaw`
+    INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id,
+      event_id, idempotency_key, line_hash, created_at)
+    SELECT wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id, event_id, idempotency_key,
+      line_hash, created_at
+    FROM JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
+      wallet_no       BIGINT         PATH '$.walletNo'       ERROR ON EMPTY ERROR ON ERROR,
+      wallet_seq      BIGINT         PATH '$.walletSeq'      ERROR ON EMPTY ERROR ON ERROR,
+      type            VARCHAR(6)     PATH '$.type'           ERROR ON EMPTY ERROR ON ERROR,
+      amount          DECIMAL(15, 2) PATH '$.amount'         ERROR ON EMPTY ERROR ON ERROR,
+      balance_after   DECIMAL(15, 2) PATH '$.balanceAfter'   ERROR ON EMPTY ERROR ON ERROR,
+      reference_id    BIGINT         PATH '$.paymentOrderNo' ERROR ON EMPTY ERROR ON ERROR,
+      order_id        VARCHAR(64)    PATH '$.orderId'        ERROR ON EMPTY ERROR ON ERROR,
+      event_id        VARCHAR(300)   PATH '$.eventId'        ERROR ON EMPTY ERROR ON ERROR,
+      idempotency_key VARCHAR(300)   PATH '$.idempotencyKey' ERROR ON EMPTY ERROR ON ERROR,
+      line_hash       CHAR(64)       PATH '$.lineHash'       ERROR ON EMPTY ERROR ON ERROR,
+      created_at      DATETIME(3)    PATH '$.createdAt'      ERROR ON EMPTY ERROR ON ERROR)) AS new`;
+  if (inserted !== lines.length) throw new Error(`${inserted} ledger lines inserted, not ${lines.length}`);
+}
+
+/** Moves locked wallets to their new balance and chain head. */
+export async function saveWallets(tx: Tx, heads: readonly WalletHead[]): Promise<void> {
+  if (heads.length === 0) return;
+  const rows = heads.map((head) => ({ ...head, balance: wonToDecimalText(head.balance) }));
+  // STRAIGHT_JOIN reads the document first and finds each wallet by its key: only locked rows are touched.
+  const updated = await tx.$executeRaw`
+    UPDATE JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
+      no        BIGINT         PATH '$.walletNo' ERROR ON EMPTY ERROR ON ERROR,
+      balance   DECIMAL(15, 2) PATH '$.balance'  ERROR ON EMPTY ERROR ON ERROR,
+      last_seq  BIGINT         PATH '$.lastSeq'  ERROR ON EMPTY ERROR ON ERROR,
+      last_hash CHAR(64)       PATH '$.lastHash' ERROR ON EMPTY ERROR ON ERROR)) AS new
+    STRAIGHT_JOIN wallets ON wallets.no = new.no
+    SET wallets.balance = new.balance, wallets.last_seq = new.last_seq, wallets.last_hash = new.last_hash,
+      wallets.version = wallets.version + 1`;
+  if (updated !== heads.length) throw new Error(`${updated} wallets updated, not ${heads.length}`);
+}
+
+/** What these payment orders were credited and not debited yet, by `shareKey`. */
+export async function creditedShares(
+  db: Reader,
+  paymentOrderNos: readonly number[],
+): Promise<Map<string, bigint>> {
+  if (paymentOrderNos.length === 0) return new Map();
+  const rows = await db.$queryRaw<
+    { reference_id: bigint; order_id: string; seller_no: bigint; credited: Prisma.Decimal }[]
+  >`
+    SELECT line.reference_id, line.order_id, wallets.seller_no,
+      SUM(IF(line.type = 'CREDIT', line.amount, -line.amount)) AS credited
+    FROM wallet_transactions AS line JOIN wallets ON wallets.no = line.wallet_no
+    WHERE line.reference_id IN (${Prisma.join([...paymentOrderNos])})
+    GROUP BY line.reference_id, line.order_id, wallets.seller_no`;
+  return new Map(
+    rows.map((row) => [
+      shareKey(row.order_id, toNumber(row.reference_id), toNumber(row.seller_no)),
+      wonFromText(row.credited.toFixed(2)),
+    ]),
+  );
+}

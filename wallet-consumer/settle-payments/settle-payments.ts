@@ -1,0 +1,62 @@
+import { WALLET_SERVICE } from '#contracts/topics';
+import type { Database } from '#prisma/database';
+import { arrive } from '#prisma/inbox';
+import { inTransaction } from '#prisma/transaction';
+import { toArrival } from './departures.rules';
+import { incurableReason } from './incurable.rules';
+import { readKnown } from './known.store';
+import type { PaymentEvent } from './payment-event.rules';
+import { recordParked, recordSettled, type Recorder } from './record-verdicts';
+import { decide, type Verdict } from './sequence.rules';
+
+export interface SettlementWorld extends Recorder {
+  db: Database;
+  /** A batch's transaction is rolled back after this time. */
+  transactionTimeoutMs: number;
+  /** Told when a deadlock or lock wait made the transaction run again. */
+  onRetry: (error: unknown) => void;
+}
+
+/**
+ * Books a batch of one partition, in its order, in one transaction. If a row of it cannot be stored, event by event,
+ * so that only the culprit is parked. Once this resolves, every event is settled, acknowledged or parked.
+ *
+ * @returns what became of each event
+ * @throws what may be over in a moment (no database, a lock held too long): the same batch is to be handed in again
+ */
+export async function settlePayments(
+  world: SettlementWorld,
+  events: readonly PaymentEvent[],
+): Promise<Verdict[]> {
+  try {
+    return await settleTogether(world, events);
+  } catch (error) {
+    const reason = incurableReason(error);
+    if (reason === undefined) throw error;
+    const [only] = events;
+    if (events.length === 1 && only !== undefined) {
+      // In a new transaction: should another consumer have settled it meanwhile, its inbox row is seen there.
+      return await settleTogether(world, [{ ...only, content: { problem: reason, cause: 'refused' } }]);
+    }
+  }
+  const verdicts: Verdict[] = [];
+  for (const event of events) verdicts.push(...(await settlePayments(world, [event])));
+  return verdicts;
+}
+
+function settleTogether(world: SettlementWorld, events: readonly PaymentEvent[]): Promise<Verdict[]> {
+  const { db, ids, transactionTimeoutMs, onRetry } = world;
+  return inTransaction(
+    db,
+    async (tx) => {
+      const { known, walletless } = await readKnown(tx, events);
+      const verdicts = decide(events, known, () => ids.eventId());
+      const fresh = verdicts.filter((verdict) => verdict.kind !== 'known');
+      await arrive(tx, WALLET_SERVICE, fresh.map(toArrival));
+      await recordSettled(tx, world, fresh, walletless);
+      await recordParked(tx, world, fresh);
+      return verdicts;
+    },
+    { timeoutMs: transactionTimeoutMs, onRetry },
+  );
+}

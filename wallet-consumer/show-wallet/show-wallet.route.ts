@@ -1,0 +1,16 @@
+import type { RequestHandler } from 'express';
+import { answer } from '#kit/http';
+import { Refusal } from '#kit/refusal';
+import type { Database } from '#prisma/database';
+import { sellerNoOf } from '../seller-no';
+import { walletView } from '../wallet.view';
+import { findWallet } from './show-wallet.store';
+
+/** `GET /api/wallets/{sellerNo}`. @throws Refusal PEC0013 without such a seller, or before its first credit. */
+export function showWalletRoute(db: Database): RequestHandler {
+  return async (req, res) => {
+    const wallet = await findWallet(db, sellerNoOf(req.params['sellerNo']));
+    if (wallet === null) throw new Refusal('PEC0013');
+    answer(res, walletView(wallet));
+  };
+}

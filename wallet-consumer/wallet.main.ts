@@ -1,0 +1,114 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createDecoder, createEncoder, RegistryUnavailableError } from '#contracts/codec';
+import { findMovedIds, openWriterSchemas, type RegistryAccess } from '#contracts/registry';
+import { WALLET_SERVICE } from '#contracts/topics';
+import { systemClock } from '#kit/clock';
+import { ConfigError } from '#kit/config';
+import { createHttpApp, listen } from '#kit/http';
+import { systemIds } from '#kit/ids';
+import { createKafka } from '#kit/kafka';
+import { startConsumerLoop, type ConsumerLoop } from '#kit/kafka-consumer';
+import { createLog, type Logger } from '#kit/log';
+import { runUntilSignal } from '#kit/process';
+import { Releases } from '#kit/releases';
+import { openDatabase, pingDatabase, type Database } from '#prisma/database';
+import { loadSchemaIds, recordedSchemas } from '#prisma/event-schemas';
+import { readWalletConfig, type WalletConfig } from './config';
+import { walletRoutes } from './routes';
+import { createSettlementConsumer } from './settle-payments/settle-payments.consumer';
+import { createSettlementMetrics } from './settle-payments/settle-payments.metrics';
+
+const TOPIC = 'payment';
+const RELEASE_TIMEOUT_MS = 25_000;
+/** A transaction ends well before the broker gives the consumer up. */
+const TRANSACTION_SHARE_OF_SESSION = 0.6;
+
+/**
+ * Stored rows and topics carry schema ids: a registry that means other schemas by them would make events unreadable,
+ * or readable as something else. A registry that does not answer is no reason to stay down; the consumer waits for it.
+ *
+ * @throws Error naming every id that has moved
+ */
+async function checkSchemaIds(registry: RegistryAccess, db: Database, log: Logger): Promise<void> {
+  let moved: string[];
+  try {
+    moved = await findMovedIds(registry, await recordedSchemas(db));
+  } catch (error) {
+    if (!(error instanceof RegistryUnavailableError)) throw error;
+    log.warn({ err: error }, 'schema ids not checked: the registry does not answer');
+    return;
+  }
+  if (moved.length > 0)
+    throw new Error(`the registry is not the one that was published to: ${moved.join('; ')}`);
+}
+
+async function start(
+  config: WalletConfig,
+  log: Logger,
+  releases: Releases,
+  fail: (error: unknown) => void,
+): Promise<void> {
+  const db = openDatabase(config.databaseUrl, config.databaseConnectionsMax);
+  releases.push('database', () => db.$disconnect());
+  const encode = createEncoder(await loadSchemaIds(db));
+  await checkSchemaIds(config.registry, db, log);
+
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  let loop: ConsumerLoop | undefined;
+  const app = createHttpApp({
+    log,
+    readiness: {
+      database: () => pingDatabase(db),
+      consumer: async () => {
+        if (loop === undefined) throw new Error('the consumer has not started');
+        await loop.ready();
+      },
+    },
+    metrics: () => metrics.metrics(),
+    isAlive: () => loop?.isAlive() ?? true,
+    routes: walletRoutes(db, config.adminApiKeys),
+  });
+  const server = await listen(app, config.port, config.host);
+  releases.push('http', () => server.close());
+  log.info({ port: server.port, host: config.host }, 'wallet service listens');
+
+  loop = await startConsumerLoop({
+    kafka: createKafka(config.kafka, WALLET_SERVICE, log),
+    groupId: WALLET_SERVICE,
+    topic: TOPIC,
+    batchSizeMax: config.batchSizeMax,
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    handle: createSettlementConsumer({
+      db,
+      encode,
+      decode: createDecoder(openWriterSchemas(config.registry)),
+      clock: systemClock,
+      ids: systemIds,
+      transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
+      metrics: createSettlementMetrics(metrics),
+      log,
+    }),
+    onDeath: fail,
+    log,
+  });
+  const running = loop;
+  releases.push('consumer', () => running.stop());
+  log.info({ topic: TOPIC, groupId: WALLET_SERVICE }, 'consumer runs');
+}
+
+function main(): void {
+  const config = readWalletConfig();
+  const log = createLog('wallet-consumer', config.logLevel);
+  const releases = new Releases();
+  const { fail } = runUntilSignal({ log, releases, releaseTimeoutMs: RELEASE_TIMEOUT_MS });
+  start(config, log, releases, fail).catch(fail);
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
