@@ -61,13 +61,14 @@ function checkNode() {
 }
 
 /** Runs a tool; its output is shown only when it fails, so that progress stays readable. */
-function run(title, command, args, env = {}) {
+function run(title, command, args, env = {}, cleanUp = () => {}) {
   const started = Date.now();
   process.stderr.write(`${title} … `);
   const result = spawnSync(command, args, { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8' });
   if (result.signal === 'SIGINT') process.exit(130);
   if (result.status !== 0) {
     say('failed');
+    cleanUp();
     fail(
       `${result.error?.message ?? ''}${result.stdout ?? ''}${result.stderr ?? ''}\n${title} failed (${command} ${args.join(' ')}).`,
     );
@@ -109,7 +110,7 @@ function filesOf(folder) {
   });
 }
 
-/** The folder name carries the stamp of the sources, and `dist` is swapped in one move: a failed or interrupted build leaves the old one. */
+/** A stamp says which sources `dist` was built from; it is swapped in one move, so a failed build leaves the old one. */
 function build() {
   const sources = ROOMS.flatMap((room) => filesOf(join(root, room))).filter(
     (path) => !path.endsWith('.test.ts'),

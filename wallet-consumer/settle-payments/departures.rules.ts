@@ -27,6 +27,7 @@ export function toArrival({ kind, event }: Verdict): Arrival {
     aggregateId: orderId,
     eventSeq: kind === 'park' ? null : seq,
     payloadHash,
+    publishedAt: message.publishedAt ?? null,
   };
 }
 
