@@ -8,7 +8,7 @@ const schema = z
   .object({
     PSP_SIMULATOR_PORT: port(8090),
     BIND_HOST: z.string().default('127.0.0.1'),
-    PSP_SIMULATOR_DIR: z.string().default('.stack/psp-simulator'),
+    PSP_SIMULATOR_DIR: z.string().default('.stack/data/psp-simulator'),
     PSP_SIMULATOR_SESSION_MS: positiveInt(600_000),
     TOSS_SECRET_KEY: z.string().default(DEFAULT_SECRET_KEY),
     ALLOWED_ORIGINS: list('').refine(
