@@ -34,7 +34,10 @@ export interface StackSettings {
   environment: NodeJS.ProcessEnv;
   /** `start`: quick start, small memory. `load`: the JVM's full compiler, for benchmarks. */
   jvm: 'start' | 'load';
-  /** A second door to Kafka for a program that stands in between: Kafka listens on `port` and advertises the other. */
+  /**
+   * A second door to Kafka for a program that stands in between: Kafka listens on `port` and advertises the
+   * other.
+   */
   kafkaProxied?: { port: number; advertisedPort: number };
   /** Where Connect finds Kafka when that is not one of ours. */
   connectBootstrapServers?: string;

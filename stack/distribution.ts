@@ -83,19 +83,21 @@ export function isWhole(folder: string): boolean {
   }
 }
 
+const NO_NETWORK = new RegExp(
+  'UnknownHost|Name or service not known|Temporary failure|Network is unreachable|offline mode|' +
+    'Connect(ion)? (refused|timed out)|Could not transfer',
+  'i',
+);
+
 /** The sentence for a failed Maven run. */
 export function explainMaven(output: string, logPath: string): string {
   if (/no space left on device/i.test(output)) {
-    return 'the disk is full: free about 1 GB for the servers (Maven keeps them in ~/.m2), then run it again.';
+    return 'the disk is full: free about 1 GB for the servers (and for ~/.m2), then run it again.';
   }
   if (/Checksum validation failed/i.test(output)) {
     return 'a downloaded server does not have its published checksum; try again, or on another network.';
   }
-  if (
-    /UnknownHost|Name or service not known|Temporary failure|Network is unreachable|Connect(ion)? (refused|timed out)|Could not transfer|offline mode/i.test(
-      output,
-    )
-  ) {
+  if (NO_NETWORK.test(output)) {
     return (
       'Maven could not download the servers: connect to the internet, or name your proxy or mirror ' +
       `in ~/.m2/settings.xml, then run it again (details in ${logPath}).`
@@ -168,7 +170,10 @@ async function unpack(settings: StackSettings, target: string, options: FetchOpt
   options.say(`unpacked the servers (${seconds(startedMs)})`);
 }
 
-/** Builds the whole folder beside its final place and moves it there at the end: half of it is never taken for whole. */
+/**
+ * Builds the whole folder beside its final place and moves it there at the end: half of it is never taken for
+ * whole.
+ */
 async function build(settings: StackSettings, folder: string, options: FetchOptions): Promise<void> {
   // Under the lock: whatever carries such a name was left behind by a process that has ended.
   for (const name of readdirSync(settings.cacheDir)) {
@@ -195,8 +200,8 @@ async function build(settings: StackSettings, folder: string, options: FetchOpti
 }
 
 /**
- * Makes sure that the servers lie unpacked in the cache, fetching them through Maven when they do not. Any number of
- * processes may call it at once; one fetches, the others wait.
+ * Makes sure that the servers lie unpacked in the cache, fetching them through Maven when they do not. Any
+ * number of processes may call it at once; one fetches, the others wait.
  *
  * @throws StackError with what to do: no Maven, no network, disk full
  */

@@ -9,7 +9,9 @@ import { runTool } from './tool';
 const HEAP_MIB = 512;
 const REQUEST_TIMEOUT_MS = 2_000;
 
-/** A cluster id as Kafka makes them: 16 bytes in URL-safe base64, never beginning with the dash of an option. */
+/**
+ * A cluster id as Kafka makes them: 16 bytes in URL-safe base64, never beginning with the dash of an option.
+ */
 export function clusterId(bytes: Buffer): string {
   const copy = Buffer.from(bytes);
   // A dash stands for six bits that begin with a one.

@@ -7,7 +7,9 @@ import { findCommand } from './prerequisites';
 import { runTool } from './tool';
 
 const LIBRARY = 'libaio.so.1';
-/** Debian 12, Ubuntu 22.04 and older; then Debian 13, Ubuntu 24.04 and newer, whose file is libaio.so.1t64. */
+/**
+ * Debian 12, Ubuntu 22.04 and older; then Debian 13, Ubuntu 24.04 and newer, whose file is libaio.so.1t64.
+ */
 const PACKAGES = ['libaio1', 'libaio1t64'];
 const INSTALL = 'install the package libaio1 (libaio1t64 on Debian 13 and Ubuntu 24.04, libaio on Fedora)';
 
@@ -18,7 +20,10 @@ function find(folder: string, matches: (name: string) => boolean): string | unde
   return found === undefined ? undefined : join(found.parentPath, found.name);
 }
 
-/** Downloads the package without installing it; the package lists are fetched privately when the system has none. */
+/**
+ * Downloads the package without installing it; the package lists are fetched privately when the system has
+ * none.
+ */
 async function download(settings: StackSettings, folder: string, options: FetchOptions): Promise<boolean> {
   const apt = findCommand(settings, 'apt-get');
   if (apt === undefined || findCommand(settings, 'dpkg') === undefined) return false;
@@ -45,8 +50,8 @@ async function download(settings: StackSettings, folder: string, options: FetchO
 }
 
 /**
- * mysqld needs libaio.so.1, which a minimal Debian or Ubuntu lacks. The system's is used when there is one; otherwise
- * it is unpacked into the cache, which needs no administrator. Call under the cache's lock.
+ * mysqld needs libaio.so.1, which a minimal Debian or Ubuntu lacks. The system's is used when there is one;
+ * otherwise it is unpacked into the cache, which needs no administrator. Call under the cache's lock.
  *
  * @throws StackError naming the package to install
  */

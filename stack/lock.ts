@@ -22,8 +22,8 @@ function tryBind(name: string): Promise<Server | undefined> {
 }
 
 /**
- * Runs `work` while holding the lock of a folder, which must exist. The lock is a Linux abstract socket: the kernel
- * frees it when its holder dies, however that happens, so there is no stale lock to judge.
+ * Runs `work` while holding the lock of a folder, which must exist. The lock is a Linux abstract socket: the
+ * kernel frees it when its holder dies, however that happens, so there is no stale lock to judge.
  *
  * @param onWait called once when another holder has to be waited for
  */

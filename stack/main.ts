@@ -7,7 +7,7 @@ import { eventLine } from './screen';
 import type { StackEvent } from './server';
 import { stackDown, stackReset, stackStatus, stackUp, type ServerStatus } from './stack';
 
-const USAGE = `npm run stack -- up [SERVER…]      start what does not run, wait until all are healthy; they stay running
+const USAGE = `npm run stack -- up [SERVER…]      start what does not run, wait until healthy; they stay
 npm run stack -- down [SERVER…]    stop them; data stay
 npm run stack -- status [--json]   exit 0 when all are healthy, else 1
 npm run stack -- reset             stop them and delete their data
@@ -40,7 +40,7 @@ async function up(settings: StackSettings, servers: ServerName[], signal: AbortS
   const took = ((Date.now() - startedMs) / 1000).toFixed(1);
   const { mysql, kafkaBrokers, registryUrl, connectUrl } = stack.endpoints;
   const address: Record<ServerName, string> = {
-    mysql: `${mysql.host}:${mysql.port} (${mysql.rootUser} / ${mysql.rootPassword}, schema ${mysql.database})`,
+    mysql: `${mysql.host}:${mysql.port} (${mysql.rootUser} / ${mysql.rootPassword}, ${mysql.database})`,
     kafka: kafkaBrokers.join(','),
     registry: registryUrl,
     connect: connectUrl,

@@ -90,7 +90,8 @@ export const mysql: Resource = {
     // mysqld ignores a configuration that everybody may write.
     chmodSync(conf, 0o600);
     if (!existsSync(datadir)) await makeDataFolder(place, datadir);
-    // A killed mysqld leaves its socket's lock, and a stranger with the number in it would keep mysqld from starting.
+    // A killed mysqld leaves its socket's lock, and a stranger with the number in it would keep mysqld from
+    // starting.
     for (const name of readdirSync(datadir)) {
       if (name.startsWith('mysql.sock') || name === 'mysqld.pid') rmSync(join(datadir, name));
     }

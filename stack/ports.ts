@@ -2,7 +2,9 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
-/** Below the range from which Linux takes the ports of outgoing connections, which would collide now and then. */
+/**
+ * Below the range from which Linux takes the ports of outgoing connections, which would collide now and then.
+ */
 const FREE_FROM = 15_000;
 const FREE_TO = 32_000;
 const TRIES_MAX = 500;

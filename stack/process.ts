@@ -22,7 +22,10 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** State letter and start time from the text of /proc/PID/stat. The command's name may hold blanks and parentheses. */
+/**
+ * State letter and start time from the text of /proc/PID/stat. The command's name may hold blanks and
+ * parentheses.
+ */
 export function parseProcStat(text: string): { state: string; parent: number; startTicks: string } {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '', parent: Number(fields[1]), startTicks: fields[19] ?? '' };
@@ -64,8 +67,8 @@ export interface ServerCommand {
 }
 
 /**
- * Starts a program in a session of its own, so that Ctrl-C in the terminal does not reach it and it outlives this
- * process; its output is appended to `logPath`.
+ * Starts a program in a session of its own, so that Ctrl-C in the terminal does not reach it and it outlives
+ * this process; its output is appended to `logPath`.
  *
  * @throws when the program cannot be started
  */
@@ -90,7 +93,9 @@ export async function spawnDetached(command: ServerCommand, logPath: string): Pr
   }
 }
 
-/** Signals the process and what it started; does nothing when it has ended or its number belongs to another. */
+/**
+ * Signals the process and what it started; does nothing when it has ended or its number belongs to another.
+ */
 export function signalGroup(identity: ProcessIdentity, signal: NodeJS.Signals): void {
   if (!isAlive(identity)) return;
   try {

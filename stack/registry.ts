@@ -2,8 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { LOOPBACK, answersOk, jvmOptions, serverEnvironment, type Resource } from './resource';
 
 const HEAP_MIB = 256;
-/** Relative to the working directory, so that no character of the folder's path can be taken for an H2 option.
- * WRITE_DELAY=0: a commit is in the file when it is answered, not half a second later (schema ids stand in stored rows). */
+// Relative to the working directory, so that no character of the folder's path can be taken for an H2 option.
+// WRITE_DELAY=0: a commit is in the file when it is answered, not half a second later. Ids lost with it would
+// stand in stored rows.
 const JDBC_URL = 'jdbc:h2:file:./registry;WRITE_DELAY=0;DB_CLOSE_ON_EXIT=FALSE';
 
 export const registry: Resource = {

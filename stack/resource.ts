@@ -17,7 +17,10 @@ export interface Place {
 /** What a health check needs; a running server can be asked without knowing where its program lies. */
 export type HealthPlace = Pick<Place, 'settings' | 'ports' | 'folder'>;
 
-/** A server, as data: what it needs, how it comes up, how it shows that it is well, how long it may take to end. */
+/**
+ * A server, as data: what it needs, how it comes up, how it shows that it is well, how long it may take to
+ * end.
+ */
 export interface Resource {
   name: ServerName;
   title: string;
@@ -80,7 +83,8 @@ export function jvmOptions(place: Place, name: ServerName, heapMiB: number): str
     '-XX:-UsePerfData',
     `-Djava.io.tmpdir=${place.folder.emptyTmp(name)}`,
     '-Djava.awt.headless=true',
-    // An exhausted heap ends the process, and the supervisor starts it again, instead of leaving it half alive.
+    // An exhausted heap ends the process, and the supervisor starts it again, instead of leaving it half
+    // alive.
     '-XX:+ExitOnOutOfMemoryError',
   ];
 }

@@ -27,7 +27,9 @@ interface Parts {
   stopAll: (resources: readonly Resource[], report: StackReport) => Promise<void>;
 }
 
-/** Servers that `stackUp` has brought up. They go on running when this process ends, unless `down` is called. */
+/**
+ * Servers that `stackUp` has brought up. They go on running when this process ends, unless `down` is called.
+ */
 export class RunningStack {
   readonly endpoints: Endpoints;
   /** Those that were not running before. */
@@ -68,7 +70,9 @@ export class RunningStack {
     return this.#resource(name).healthy(this.#parts.place);
   }
 
-  /** Sends a signal to a server; after SIGKILL it waits until the process is gone. Supervision sees a death. */
+  /**
+   * Sends a signal to a server; after SIGKILL it waits until the process is gone. Supervision sees a death.
+   */
   async kill(name: ServerName, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const identity = this.#process(name);
     if (identity === undefined) return;
@@ -87,8 +91,8 @@ export class RunningStack {
   }
 
   /**
-   * From now on a server that dies is started again after a growing delay, each event being reported; one that some
-   * other command stops (`npm run stack -- down`) is let go.
+   * From now on a server that dies is started again after a growing delay, each event being reported; one
+   * that some other command stops (`npm run stack -- down`) is let go.
    */
   supervise(report: (event: SupervisorEvent) => void): void {
     if (this.#supervisors.length > 0) throw new Error('these servers are supervised already');

@@ -93,7 +93,8 @@ async function waitUntilHealthy(resource: Resource, place: Place, identity: Proc
 }
 
 /**
- * Starts a server and waits until it is healthy. When that fails, or is interrupted, nothing of it is left running.
+ * Starts a server and waits until it is healthy. When that fails, or is interrupted, nothing of it is left
+ * running.
  *
  * @throws StackError, StackInterrupted
  */
@@ -134,7 +135,9 @@ export async function startServer(
   }
 }
 
-/** Whether the server of the record runs, is the one the settings ask for, and answers within `patienceMs`. */
+/**
+ * Whether the server of the record runs, is the one the settings ask for, and answers within `patienceMs`.
+ */
 export async function isUsable(
   resource: Resource,
   place: HealthPlace,

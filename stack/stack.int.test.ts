@@ -94,7 +94,7 @@ describe('the servers', () => {
     await stack?.down({ all: true });
   }, 60_000);
 
-  it('When they are up, then all are healthy, on their ports and with the settings that correctness needs', async () => {
+  it('When they are up, then all are healthy, with the settings that correctness needs', async () => {
     const statuses = await stackStatus(settings);
     expect(statuses.map(({ name, state, port }) => ({ name, state, port }))).toEqual(
       SERVER_NAMES.map((name) => ({ name, state: 'healthy', port: settings.ports[name] })),
@@ -133,7 +133,7 @@ describe('the servers', () => {
     expect(pids(stack)).toEqual(before);
   }, 20_000);
 
-  it('When servers are killed right after they answered, then up starts those anew and nothing answered is lost', async () => {
+  it('When servers are killed right after they answered, then up repairs and nothing is lost', async () => {
     const connectPid = stack.pidOf('connect');
     const producer = kafkaOf(stack).producer({ allowAutoTopicCreation: false });
     const admin = kafkaOf(stack).admin();
@@ -163,7 +163,7 @@ describe('the servers', () => {
     await offsets.disconnect();
   }, 60_000);
 
-  it('When a supervised server is killed, then it comes back; when it is stopped on purpose, then it is let go', async () => {
+  it('When a supervised server is killed, then it comes back, unless it was stopped on purpose', async () => {
     const events: SupervisorEvent[] = [];
     stack.supervise((event) => events.push(event));
     const before = stack.pidOf('registry');
@@ -184,7 +184,7 @@ describe('the servers', () => {
     await stack.unsupervise();
   }, 60_000);
 
-  it('When a record was lost, then its process is still found and stopped, and down leaves nothing', async () => {
+  it('When a record was lost, then down still finds its process and leaves nothing', async () => {
     rmSync(join(settings.stackDir, 'run', 'kafka.json'));
     expect(running(settings)).toContain('kafka');
     await stackDown(settings);
@@ -207,7 +207,7 @@ describe('the servers', () => {
 });
 
 describe('what can be in the way', () => {
-  it('When a port is taken by another program, then port, program and variable are named and nothing is started', async () => {
+  it('When a port is taken, then its holder and the variable are named and nothing starts', async () => {
     const settings = await newSettings();
     const foreign = await listen(settings.ports.kafka);
     const events: string[] = [];
@@ -218,7 +218,7 @@ describe('what can be in the way', () => {
     await new Promise((resolve) => foreign.close(resolve));
   });
 
-  it('When a record names a pid that now belongs to another program, then that program is left alone', async () => {
+  it('When a recorded pid belongs to another program now, then that program is left alone', async () => {
     const settings = await newSettings();
     const stranger = spawn('sleep', ['60'], { detached: true });
     const identity = identify(stranger.pid ?? 0);
@@ -246,7 +246,7 @@ describe('what can be in the way', () => {
     expect(running(settings)).toEqual([]);
   });
 
-  it('When a server ends while it starts, then the end of its log is shown and the others are stopped', async () => {
+  it('When a server ends while it starts, then its log is shown and the others are stopped', async () => {
     const settings = await newSettings();
     const data = new StackFolder(settings.stackDir);
     data.create();
@@ -257,7 +257,7 @@ describe('what can be in the way', () => {
     expect(running(settings)).toEqual([]);
   }, 60_000);
 
-  it('When the cache is half there, then one of two callers fetches it anew, and a lost file is noticed', async () => {
+  it('When the cache is half there, then exactly one of two callers fetches it anew', async () => {
     const settings = { ...readStackSettings(), cacheDir: temp() };
     const { folder, registryJar } = distributionAt(settings);
     mkdirSync(join(folder, 'kafka'), { recursive: true });
@@ -309,7 +309,7 @@ async function runCommand(
 }
 
 describe('the command', () => {
-  it('When Ctrl-C comes during up, then it says so and nothing is left; up, status and reset work after it', async () => {
+  it('When Ctrl-C comes during up, then nothing is left, and the next commands work', async () => {
     const settings = await newSettings();
     const interrupted = await runCommand(settings, ['up', 'mysql', 'registry'], 'starting');
     expect(interrupted).toMatchObject({ exitCode: 130, output: expect.stringContaining('interrupted') });

@@ -86,7 +86,10 @@ async function stopAll(
   await Promise.all(waiting.values());
 }
 
-/** Starts servers side by side, each after what it depends on. When one fails, all that were started are stopped. */
+/**
+ * Starts servers side by side, each after what it depends on. When one fails, all that were started are
+ * stopped.
+ */
 async function startAll(resources: readonly Resource[], place: Place, report: StackReport): Promise<void> {
   const failure = new AbortController();
   const signals = [failure.signal, ...(place.signal === undefined ? [] : [place.signal])];
@@ -152,9 +155,9 @@ async function upUnderLock(
 }
 
 /**
- * Brings servers up and waits until they are healthy. Healthy ones of this stack are kept, dead or unwell ones are
- * started anew. Nothing is started when a port is taken or something is missing; when one server fails or `signal`
- * aborts, what this call started is stopped again.
+ * Brings servers up and waits until they are healthy. Healthy ones of this stack are kept, dead or unwell
+ * ones are started anew. Nothing is started when a port is taken or something is missing; when one server
+ * fails or `signal` aborts, what this call started is stopped again.
  *
  * @throws StackError with what to do; StackInterrupted
  */

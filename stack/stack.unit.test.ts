@@ -18,7 +18,7 @@ import { eventLine } from './screen';
 const temp = (): string => mkdtempSync(join(tmpdir(), 'stack-unit-'));
 
 describe('settings', () => {
-  it('When the environment is empty, then ports are those of the documents and everything lies under .stack', () => {
+  it('When the environment is empty, then ports and folders are the documented ones', () => {
     const settings = readStackSettings({});
     expect(settings.ports).toEqual({ mysql: 3306, kafka: 9092, registry: 8085, connect: 8083 });
     expect(settings.stackDir).toBe(join(projectFolder(), '.stack'));
@@ -180,7 +180,7 @@ describe('folder', () => {
 });
 
 describe('configuration of the servers', () => {
-  it('When the random bytes would begin with a dash, then the cluster id does not: it would be taken for an option', () => {
+  it('When random bytes would begin with the dash of an option, then the cluster id does not', () => {
     expect(Buffer.alloc(16, 0xfb).toString('base64url')).toMatch(/^-/);
     expect(clusterId(Buffer.alloc(16, 0xfb))).toMatch(/^[^-][\w-]{21}$/);
   });

@@ -15,8 +15,8 @@ export interface Run {
 export interface SuperviseSpec {
   name: string;
   /**
-   * Starts it; resolves when it runs well. Rejecting counts as one more death. `undefined` = it is not wanted any
-   * more (somebody stopped it on purpose): supervision ends.
+   * Starts it; resolves when it runs well. Rejecting counts as one more death. `undefined` = it is not wanted
+   * any more (somebody stopped it on purpose): supervision ends.
    */
   start(signal: AbortSignal): Promise<Run | undefined>;
   /** What runs already, when supervision takes it over. */
@@ -51,8 +51,8 @@ export function restartDelayMs(
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 /**
- * Keeps something running: when it ends unasked, it is started again after a growing delay. Starts the first run too
- * unless `spec.running` is given. Every event is reported; what ends after `stop()` is not.
+ * Keeps something running: when it ends unasked, it is started again after a growing delay. Starts the first
+ * run too unless `spec.running` is given. Every event is reported; what ends after `stop()` is not.
  */
 export function supervise(
   spec: SuperviseSpec,

@@ -53,7 +53,7 @@ describe('supervision', () => {
     await supervisor.stop();
   });
 
-  it('When it dies at once each time, then the delay grows; after a healthy while it starts over', async () => {
+  it('When it dies at once each time, then the delay grows until it ran healthily', async () => {
     const time = fakeTime();
     const runs: ReturnType<typeof endable>[] = [];
     const start = async (): Promise<Run> => {
