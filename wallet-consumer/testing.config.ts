@@ -56,7 +56,7 @@ export function testCodec(): { encode: Encode; decode: Decode } {
   const schemas = readRecordSchemas().map(({ record, schema }, index) => ({
     record,
     schemaId: 100 + index,
-    type: Type.forSchema(structuredClone(schema) as never, { logicalTypes, wrapUnions: false }),
+    type: Type.forSchema(JSON.parse(JSON.stringify(schema)), { logicalTypes, wrapUnions: false }),
   }));
   return {
     encode: createEncoder(new Map(schemas.map(({ record, schemaId }) => [record, schemaId]))),
@@ -82,7 +82,7 @@ export function testMessage<R extends RecordName>(
     seq,
     redriveOf,
     ...over
-  }: { eventId: string; seq: number; redriveOf?: string } & Partial<ConsumedMessage>,
+  }: { eventId: string; seq: number; redriveOf?: string | undefined } & Partial<ConsumedMessage>,
 ): ConsumedMessage {
   nextOffset += 1n;
   return {

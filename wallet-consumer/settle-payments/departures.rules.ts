@@ -1,5 +1,3 @@
-import { WALLET_SERVICE } from '#contracts/topics';
-import type { Arrival } from '#prisma/inbox';
 import type { Departure } from '#prisma/outbox';
 import type { LedgerLine } from './ledger.rules';
 import type { Verdict } from './sequence.rules';
@@ -11,25 +9,6 @@ const ERROR_CHARACTERS_MAX = 1_000;
 
 type Settled = Extract<Verdict, { kind: 'settle' }>;
 type Parked = Extract<Verdict, { kind: 'park' }>;
-
-/**
- * The inbox row of an event. Only what holds its place in the order's sequence carries its number: a parked event's
- * content must not be taken for settled when it comes again.
- */
-export function toArrival({ kind, event }: Verdict): Arrival {
-  const { eventId, orderId, seq, payloadHash, message } = event;
-  const { topic, partition, offset } = message;
-  return {
-    eventId,
-    topic,
-    partition,
-    offset,
-    aggregateId: orderId,
-    eventSeq: kind === 'park' ? null : seq,
-    payloadHash,
-    publishedAt: message.publishedAt ?? null,
-  };
-}
 
 /** What the payment side is told: every line with its place in its wallet's chain. */
 export function settledDeparture(
@@ -66,7 +45,7 @@ export function settledDeparture(
 
 /** What the dead-letter topic says of a parked message. A redriven one that fails again is announced again. */
 export function deadLetteredDeparture(
-  { event, deadLetterId, error }: Parked,
+  { event, deadLetterId, isReopened, error }: Parked,
   eventId: string,
   now: Date,
 ): Departure {
@@ -76,7 +55,7 @@ export function deadLetteredDeparture(
   return {
     eventId,
     topic: 'payment_wallet_dlq',
-    aggregateId: event.orderId ?? event.eventId,
+    aggregateId: event.orderId ?? deadLetterId,
     seq: null,
     record: 'deadletter.DeadLettered',
     value: {
@@ -92,7 +71,7 @@ export function deadLetteredDeparture(
       payloadSize: value?.length ?? 0,
       parkedAt: now,
     },
-    idempotencyKey: `deadletter.DeadLettered:${WALLET_SERVICE}:${topic}:${partition}:${offset}`,
+    idempotencyKey: `deadletter.DeadLettered:${deadLetterId}${isReopened ? `:${event.eventId}` : ''}`,
     traceparent: event.traceparent,
   };
 }

@@ -1,10 +1,10 @@
 import { WALLET_SERVICE } from '#contracts/topics';
 import type { Tx } from '#prisma/database';
-import { knownEventIds, knownSequences } from '#prisma/inbox';
+import { knownEventIds } from '#prisma/inbox';
 import { deadLettersOfOrders, lockDeadLetters } from './dead-letters.store';
 import type { PaymentEvent } from './payment-event.rules';
 import type { Known } from './sequence.rules';
-import { creditedShares, findSellers, lockOrders } from './settle-payments.store';
+import { creditedShares, findSellers, lockOrders, settledContents } from './settle-payments.store';
 
 /** Reads, and locks, what the decision needs. Locks are taken in one order: orders, dead letters, wallets. */
 export async function readKnown(
@@ -23,11 +23,7 @@ export async function readKnown(
   const repeated = events.filter(
     ({ orderId, seq }) => orderId !== null && seq !== null && seq <= (orders.get(orderId)?.lastSeqIn ?? 0),
   );
-  const settledHashes = await knownSequences(
-    tx,
-    WALLET_SERVICE,
-    unique(repeated.map(({ orderId }) => orderId ?? '')),
-  );
+  const settledHashes = await settledContents(tx, unique(repeated.map(({ orderId }) => orderId ?? '')));
   const sellers = await findSellers(
     tx,
     unique(bookings.flatMap(({ shares }) => shares.map(({ sellerNo }) => sellerNo))),

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { DecodedEvent } from '#contracts/codec';
 import { HEADER } from '#contracts/topics';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { sumWon, WON_MAX, type Won } from '#kit/money';
+import { arrivalOf } from '#prisma/dead-letters';
+import type { Arrival } from '#prisma/inbox';
 
 const CURRENCY = 'KRW';
 /** An order has at most 100 products; ten times that still fits the answer into one outbox row. */
 const LINES_MAX = 1_000;
-const SEQ_MAX = 2_147_483_647;
-/** No colon: an id of a producer is never mistaken for a position, `{topic}:{partition}:{offset}`. */
-const EVENT_ID = /^[\w.-]{1,100}$/;
+const EVENT_TYPE_CHARACTERS_MAX = 100;
 const ORDER_ID = /^[A-Za-z0-9_=-]{1,64}$/;
 const CANCEL_ID = /^[A-Za-z0-9_=-]{1,64}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -29,17 +28,15 @@ export type Booking =
   | { type: 'CREDIT'; orderId: string; currency: string; shares: Share[] }
   | { type: 'DEBIT'; orderId: string; currency: string; cancelId: string; shares: Share[] };
 
-/** A message with what its headers say. Every field is safe to store, whatever the producer sent. */
+/** A message with what its key and headers say. Every field is safe to store, whatever the producer sent. */
 export interface Arriving {
   message: ConsumedMessage;
-  /** Header `id`, or `{topic}:{partition}:{offset}` where it is missing or malformed. */
+  arrival: Arrival;
   eventId: string;
-  hasOwnId: boolean;
   eventType: string | null;
   /** The key, where it can be an order id: the order behind which later events wait when this one is parked. */
   orderId: string | null;
   seq: number | null;
-  /** SHA-256 of the value, in hex. */
   payloadHash: string;
   redriveOf: string | null;
   traceparent: string | null;
@@ -53,25 +50,18 @@ export interface PaymentEvent extends Arriving {
 const matching = (pattern: RegExp, text: string | undefined): string | null =>
   text !== undefined && pattern.test(text) ? text : null;
 
-function seqOf(text: string | undefined): number | null {
-  if (text === undefined || !/^[1-9]\d{0,9}$/.test(text)) return null;
-  return Number(text) <= SEQ_MAX ? Number(text) : null;
-}
-
 /** Reads key and headers; the value is only hashed. Never throws. */
 export function readHeaders(message: ConsumedMessage): Arriving {
   const { headers } = message;
-  const ownId = matching(EVENT_ID, headers[HEADER.eventId]);
+  const arrival = arrivalOf(message);
   return {
     message,
-    eventId: ownId ?? `${message.topic}:${message.partition}:${message.offset}`,
-    hasOwnId: ownId !== null,
-    eventType: headers[HEADER.eventType]?.slice(0, 100) ?? null,
-    orderId: matching(ORDER_ID, message.key?.toString('utf8')),
-    seq: seqOf(headers[HEADER.aggregateSeq]),
-    payloadHash: createHash('sha256')
-      .update(message.value ?? '')
-      .digest('hex'),
+    arrival,
+    eventId: arrival.eventId,
+    eventType: headers[HEADER.eventType]?.slice(0, EVENT_TYPE_CHARACTERS_MAX) ?? null,
+    orderId: arrival.aggregateId,
+    seq: arrival.eventSeq,
+    payloadHash: arrival.payloadHash,
     redriveOf: matching(UUID, headers[HEADER.redriveOf]),
     traceparent: matching(TRACEPARENT, headers[HEADER.traceparent]),
   };
@@ -100,7 +90,8 @@ function problemsOfShares(shares: readonly Share[], total: Won): string[] {
 
 function problemsOfEnvelope(arriving: Arriving, record: string, booking: Booking): string[] {
   const problems: string[] = [];
-  if (!arriving.hasOwnId) problems.push(`no usable header ${HEADER.eventId}`);
+  if (arriving.eventId !== arriving.message.headers[HEADER.eventId])
+    problems.push(`no usable header ${HEADER.eventId}`);
   if (arriving.eventType !== record)
     problems.push(
       `header ${HEADER.eventType} says ${arriving.eventType ?? 'nothing'}, the value is a ${record}`,

@@ -2,7 +2,6 @@ import { WALLET_SERVICE } from '#contracts/topics';
 import type { Database } from '#prisma/database';
 import { arrive } from '#prisma/inbox';
 import { inTransaction } from '#prisma/transaction';
-import { toArrival } from './departures.rules';
 import { incurableReason } from './incurable.rules';
 import { readKnown } from './known.store';
 import type { PaymentEvent } from './payment-event.rules';
@@ -52,7 +51,11 @@ function settleTogether(world: SettlementWorld, events: readonly PaymentEvent[])
       const { known, walletless } = await readKnown(tx, events);
       const verdicts = decide(events, known, () => ids.eventId());
       const fresh = verdicts.filter((verdict) => verdict.kind !== 'known');
-      await arrive(tx, WALLET_SERVICE, fresh.map(toArrival));
+      await arrive(
+        tx,
+        WALLET_SERVICE,
+        fresh.map(({ event }) => event.arrival),
+      );
       await recordSettled(tx, world, fresh, walletless);
       await recordParked(tx, world, fresh);
       return verdicts;
