@@ -35,7 +35,7 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
       : { auth: { username: access.username, password: access.password ?? '' } };
   const registry = new SchemaRegistry(
     { host: access.url, clientId: 'payment-eda', retry: { retries: 2, maxRetryTimeInSecs: 2 }, ...auth },
-    { [SchemaType.AVRO]: { logicalTypes, wrapUnions: false } as never },
+    { [SchemaType.AVRO]: { logicalTypes, wrapUnions: false } },
   );
   return {
     async get(schemaId) {

@@ -142,7 +142,7 @@ function health(app: Express, { readiness, metrics, isAlive = () => true }: Http
   });
   app.get('/health/ready', async (_req, res) => {
     const names = Object.keys(readiness);
-    const results = await Promise.allSettled(names.map((name) => readiness[name]?.()));
+    const results = await Promise.allSettled(Object.values(readiness).map((check) => check()));
     const checks = Object.fromEntries(
       names.map((name, index) => [name, results[index]?.status === 'fulfilled' ? 'ok' : 'failed']),
     );

@@ -74,77 +74,70 @@ function consumed(topic: string, partition: number, message: KafkaMessage): Cons
   };
 }
 
-/** Joins the group and begins to consume. Resolves once the consumer runs (not yet: once it has partitions). */
-export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<ConsumerLoop> {
-  const { kafka, groupId, topic, batchSizeMax, sessionTimeoutMs, handle, onDeath, log } = options;
-  const heartbeatMs = Math.floor(sessionTimeoutMs / 5);
-  const consumer = kafka.consumer({
-    groupId,
-    sessionTimeout: sessionTimeoutMs,
-    heartbeatInterval: heartbeatMs,
-    maxWaitTimeInMs: FETCH_WAIT_MS,
-    minBytes: 1,
-    maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX,
-    readUncommitted: false,
-    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => true },
-  });
-  const stopping = new AbortController();
-  let isMember = false;
-  let failing: unknown;
-  let lastSignAt = Date.now();
+type GroupConsumer = ReturnType<Kafka['consumer']>;
+
+/** What the consumer's own events say about its health. */
+function watchMembership(consumer: GroupConsumer, log: Logger, onDeath: (error: unknown) => void) {
+  const state = { isMember: false, lastSignAt: Date.now() };
   const sign = (): void => {
-    lastSignAt = Date.now();
+    state.lastSignAt = Date.now();
   };
   consumer.on(consumer.events.GROUP_JOIN, () => {
-    isMember = true;
+    state.isMember = true;
     sign();
   });
   consumer.on(consumer.events.HEARTBEAT, sign);
   consumer.on(consumer.events.FETCH, sign);
   consumer.on(consumer.events.DISCONNECT, () => {
-    isMember = false;
+    state.isMember = false;
   });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
-    isMember = false;
+    state.isMember = false;
     log.error({ err: payload.error, restart: payload.restart }, 'consumer crashed');
-    if (!payload.restart && !stopping.signal.aborted) onDeath(payload.error);
+    if (!payload.restart) onDeath(payload.error);
   });
+  return state;
+}
+
+/** Hands chunks to the handler, again and again until it takes them; see the state machine above. */
+function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
+  const { topic, batchSizeMax, sessionTimeoutMs, handle, log } = options;
+  const heartbeatMs = heartbeatOf(sessionTimeoutMs);
+  const state: { failing: unknown } = { failing: undefined };
 
   async function handleUntilDone(messages: ConsumedMessage[], batch: EachBatchPayload): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
-      if (!batch.isRunning() || batch.isStale() || stopping.signal.aborted) return false;
+      if (!batch.isRunning() || batch.isStale() || stopping.aborted) return false;
       try {
         await handle(messages);
-        failing = undefined;
+        state.failing = undefined;
         return true;
       } catch (error) {
-        failing = error;
+        state.failing = error;
         const pauseMs = Math.min(PAUSE_FIRST_MS * 2 ** (attempt - 1), PAUSE_MAX_MS);
-        log.error(
-          { err: error, attempt, pauseMs, topic, partition: batch.batch.partition },
-          'batch failed, will repeat',
-        );
-        await sleep(pauseMs, stopping.signal);
+        const { partition } = batch.batch;
+        log.error({ err: error, attempt, pauseMs, topic, partition }, 'batch failed, will repeat');
+        await sleep(pauseMs, stopping);
       }
     }
   }
 
   async function eachBatch(batch: EachBatchPayload): Promise<void> {
     const { messages, partition } = batch.batch;
-    // A long transaction must not cost the membership: heartbeats go out while the handler works.
+    // A long transaction must not cost the membership: heartbeats go out while the handler works. One that fails
+    // (a rebalance) is seen by `isStale` before the next chunk.
     const beat = setInterval(() => void batch.heartbeat().catch(() => {}), heartbeatMs);
     try {
       for (let from = 0; from < messages.length; from += batchSizeMax) {
         const chunk = messages.slice(from, from + batchSizeMax);
-        const handled = await handleUntilDone(
-          chunk.map((message) => consumed(topic, partition, message)),
-          batch,
-        );
-        if (!handled) return;
         const last = chunk.at(-1);
-        if (last !== undefined) batch.resolveOffset(last.offset);
+        if (last === undefined) return;
+        const consumedChunk = chunk.map((message) => consumed(topic, partition, message));
+        if (!(await handleUntilDone(consumedChunk, batch))) return;
+        batch.resolveOffset(last.offset);
+        const next = String(BigInt(last.offset) + 1n);
         await batch.commitOffsetsIfNecessary({
-          topics: [{ topic, partitions: [{ partition, offset: String(BigInt(last?.offset ?? 0) + 1n) }] }],
+          topics: [{ topic, partitions: [{ partition, offset: next }] }],
         });
       }
     } finally {
@@ -152,6 +145,29 @@ export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<C
     }
   }
 
+  return { state, eachBatch };
+}
+
+const heartbeatOf = (sessionTimeoutMs: number): number => Math.floor(sessionTimeoutMs / 5);
+
+/** Joins the group and begins to consume. Resolves once the consumer runs (not yet: once it has partitions). */
+export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<ConsumerLoop> {
+  const { kafka, groupId, topic, sessionTimeoutMs, onDeath, log } = options;
+  const consumer = kafka.consumer({
+    groupId,
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: heartbeatOf(sessionTimeoutMs),
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    minBytes: 1,
+    maxBytesPerPartition: FETCH_BYTES_PER_PARTITION_MAX,
+    readUncommitted: false,
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => true },
+  });
+  const stopping = new AbortController();
+  const membership = watchMembership(consumer, log, (error) => {
+    if (!stopping.signal.aborted) onDeath(error);
+  });
+  const { state, eachBatch } = chunkHandler(options, stopping.signal);
   await consumer.connect();
   await consumer.subscribe({ topics: [topic], fromBeginning: true });
   await consumer.run({
@@ -162,10 +178,10 @@ export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<C
   });
   return {
     async ready() {
-      if (!isMember) throw new Error(`not a member of the group ${groupId}`);
-      if (failing !== undefined) throw new Error('the last batch failed', { cause: failing });
+      if (!membership.isMember) throw new Error(`not a member of the group ${groupId}`);
+      if (state.failing !== undefined) throw new Error('the last batch failed', { cause: state.failing });
     },
-    isAlive: () => Date.now() - lastSignAt < STALLED_AFTER_SESSIONS * sessionTimeoutMs,
+    isAlive: () => Date.now() - membership.lastSignAt < STALLED_AFTER_SESSIONS * sessionTimeoutMs,
     async stop() {
       stopping.abort();
       await consumer.stop();

@@ -31,7 +31,7 @@ function saslOf(settings: KafkaSettings): SASLOptions | undefined {
     KAFKA_SASL_USERNAME: username = '',
     KAFKA_SASL_PASSWORD: password = '',
   } = settings;
-  return mechanism === undefined ? undefined : ({ mechanism, username, password } as SASLOptions);
+  return mechanism === undefined ? undefined : { mechanism, username, password };
 }
 
 /** kafkajs reports conditions that pass by themselves (a broker still loading) as errors; they stay visible as warnings. */

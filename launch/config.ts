@@ -62,6 +62,9 @@ export function readLaunchConfig(env: NodeJS.ProcessEnv = process.env): LaunchCo
       simulator: config.PSP_SIMULATOR_PORT,
     },
     adminKey: config.ADMIN_API_KEYS.split(',')[0]?.trim() ?? '',
-    env: { ...env, PSP_SIMULATOR_DIR: env['PSP_SIMULATOR_DIR'] ?? join(stack.stackDir, 'data', 'psp-simulator') },
+    env: {
+      ...env,
+      PSP_SIMULATOR_DIR: env['PSP_SIMULATOR_DIR'] ?? join(stack.stackDir, 'data', 'psp-simulator'),
+    },
   };
 }

@@ -116,7 +116,9 @@ function build() {
     (path) => !path.endsWith('.test.ts'),
   );
   const hash = createHash('sha256');
-  for (const path of [...sources, join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json')].sort()) {
+  for (const path of [...sources, join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json')].sort(
+    (a, b) => (a < b ? -1 : 1),
+  )) {
     const { mtimeMs, size } = statSync(path);
     hash.update(`${relative(root, path)}:${mtimeMs}:${size}\n`);
   }

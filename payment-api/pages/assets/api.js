@@ -4,15 +4,13 @@ import { language } from './texts.js';
  * Calls the payment API. Resolves with the envelope whatever the status is; rejects when there was no answer.
  */
 export async function call(method, path, body, headers = {}) {
-  const response = await fetch(path, {
-    method,
-    headers: {
-      'accept-language': language,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
+  const sent = { 'accept-language': language, ...headers };
+  const options = { method, headers: sent };
+  if (body !== undefined) {
+    sent['content-type'] = 'application/json';
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, options);
   return response.json();
 }
 

@@ -92,8 +92,7 @@ list.addEventListener('change', () => {
   showTotal();
 });
 
-form.addEventListener('submit', async (event) => {
-  event.preventDefault();
+async function order() {
   const productNos = chosen().map((input) => Number(input.value));
   if (productNos.length === 0) return say(text('chooseOne'));
   if (button.disabled) return;
@@ -123,6 +122,11 @@ form.addEventListener('submit', async (event) => {
     );
     button.disabled = false;
   }
+}
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void order();
 });
 
 // Coming back with the browser's button shows the page as it was left: the button must work again.

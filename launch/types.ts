@@ -1,0 +1,3 @@
+import { runTool } from './tools';
+
+runTool('typescript/bin/tsc', ['-p', 'tsconfig.json', '--noEmit', ...process.argv.slice(2)]);
