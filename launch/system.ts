@@ -121,7 +121,7 @@ export async function systemUp(
     throwIfInterrupted(signal);
     await prepare(config, report);
     throwIfInterrupted(signal);
-    return systemOf(config, stack, await startServices(config, report, signal));
+    return systemOf(config, stack, await startServices(config, report, signal), report);
   } catch (error) {
     await stack.down({ report: report.server });
     throw error;
@@ -132,14 +132,15 @@ function systemOf(
   config: LaunchConfig,
   stack: RunningStack,
   services: Map<ServiceName, Service>,
+  report: SystemReport,
 ): RunningSystem {
   let supervisors: Supervisor[] = [];
   return {
     config,
     stack,
     services,
-    superviseAll(report) {
-      if (config.embedded.length > 0) stack.supervise(report);
+    superviseAll(say) {
+      if (config.embedded.length > 0) stack.supervise(say);
       supervisors = [...services].map(([name, running]) =>
         supervise(
           {
@@ -151,7 +152,7 @@ function systemOf(
               return again;
             },
           },
-          report,
+          say,
         ),
       );
     },
@@ -160,7 +161,7 @@ function systemOf(
       await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
       // The doors first, the consumers behind them last: what was paid is still settled.
       for (const name of SERVICE_NAMES.toReversed()) await services.get(name)?.stop();
-      await stack.down();
+      await stack.down({ report: report.server });
     },
   };
 }

@@ -53,8 +53,8 @@ export function admit(payment: Payment, request: { paymentKey: string; amount: W
   }
 }
 
-export function refusedByPsp(psp: { code: string; message: string }): Refusal {
-  return new Refusal('PEC0004', { data: { psp }, internal: `the PSP refused: ${psp.code}` });
+export function refusedByPsp({ code, message }: { code: string; message: string }): Refusal {
+  return new Refusal('PEC0004', { data: { psp: { code, message } }, internal: `the PSP refused: ${code}` });
 }
 
 /** What to do after an answer of the PSP. The first five end the attempt, the last three ask on. */
