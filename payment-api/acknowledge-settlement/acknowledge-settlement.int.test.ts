@@ -1,0 +1,184 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { RegistryUnavailableError } from '#contracts/codec';
+import type { PaymentSettled } from '#contracts/generated-types';
+import { HEADER } from '#contracts/topics';
+import { systemClock } from '#kit/clock';
+import { systemIds } from '#kit/ids';
+import type { ConsumedMessage } from '#kit/kafka-consumer';
+import { createLog } from '#kit/log';
+import { testCodec } from '#prisma/database.fixture';
+import { startTestApi, type Json, type TestApi } from '../payment-api.fixture';
+import { acknowledgeSettlement, type AcknowledgeWorld } from './acknowledge-settlement';
+
+const { encode, decode } = testCodec();
+let api: TestApi;
+let world: AcknowledgeWorld;
+const outcomes: string[] = [];
+beforeAll(async () => {
+  api = await startTestApi();
+  world = {
+    db: api.world.db,
+    decode,
+    encode,
+    ids: systemIds,
+    clock: systemClock,
+    log: createLog('worker', 'silent'),
+    count: (outcome) => outcomes.push(outcome),
+  };
+});
+afterAll(() => api.close());
+beforeEach(() => outcomes.splice(0));
+
+/** A paid order and the settlement that a correct wallet would report. */
+async function paid(): Promise<PaymentSettled> {
+  const { orderId, amount } = await api.order([1, 4]);
+  await api.confirm(await api.authenticate(orderId, amount), orderId, amount);
+  const lines = await api.database.administer<Json[]>(
+    'SELECT no, seller_no, amount FROM payment_orders WHERE order_id = ? ORDER BY no',
+    [orderId],
+  );
+  return {
+    orderId,
+    currency: 'KRW',
+    settledAt: new Date(),
+    entries: lines.map((line, index) => ({
+      sellerNo: Number(line.seller_no),
+      walletNo: Number(line.seller_no),
+      paymentOrderNo: Number(line.no),
+      amount: BigInt(line.amount.split('.')[0]),
+      walletSeq: index + 1,
+      lineHash: 'a'.repeat(64),
+    })),
+  };
+}
+
+let offset = 0n;
+function message(value: PaymentSettled, seq = 1, over: Partial<ConsumedMessage> = {}): ConsumedMessage {
+  offset += 1n;
+  return {
+    topic: 'wallet',
+    partition: 0,
+    offset,
+    key: Buffer.from(value.orderId),
+    value: encode('wallet.PaymentSettled', value),
+    headers: {
+      [HEADER.eventId]: randomUUID(),
+      [HEADER.eventType]: 'wallet.PaymentSettled',
+      [HEADER.aggregateSeq]: String(seq),
+    },
+    ...over,
+  };
+}
+
+const deadLetters = (orderId: string): Promise<Json[]> =>
+  api.database.administer('SELECT * FROM dead_letters WHERE aggregate_id = ?', [orderId]);
+const isWalletDone = async (orderId: string): Promise<boolean> =>
+  (await api.payment(orderId)).is_wallet_done === 1;
+
+test('When a settlement arrives, then the order’s wallet is done; the same message again changes nothing', async () => {
+  const settled = await paid();
+  const arrived = message(settled);
+  expect(await isWalletDone(settled.orderId)).toBe(false);
+  await acknowledgeSettlement(world, arrived);
+  await acknowledgeSettlement(world, arrived);
+  expect(outcomes).toEqual(['acknowledged', 'duplicate']);
+  expect(await api.payment(settled.orderId)).toMatchObject({ is_wallet_done: 1, acknowledged_events: 1 });
+});
+
+test('When the same bytes come under a new event id, then they are acknowledged once', async () => {
+  const settled = await paid();
+  await acknowledgeSettlement(world, message(settled));
+  await acknowledgeSettlement(world, message(settled));
+  expect(outcomes).toEqual(['acknowledged', 'duplicate']);
+  expect(await deadLetters(settled.orderId)).toEqual([]);
+});
+
+test('When ten consumers take the same message at once, then it is acknowledged once', async () => {
+  const settled = await paid();
+  const arrived = message(settled);
+  const results = await Promise.allSettled(
+    Array.from({ length: 10 }, () => acknowledgeSettlement(world, arrived)),
+  );
+  // A loser of the race either sees the winner's row or is refused by its key; the loop then repeats the message.
+  expect(results.some(({ status }) => status === 'fulfilled')).toBe(true);
+  expect(outcomes.filter((outcome) => outcome === 'acknowledged')).toEqual(['acknowledged']);
+  expect(await api.payment(settled.orderId)).toMatchObject({ acknowledged_events: 1 });
+});
+
+test.each<[string, (settled: PaymentSettled) => ConsumedMessage, RegExp]>([
+  ['not Avro', (s) => message(s, 1, { value: randomBytes(40).fill(7, 0, 1) }), /not an Avro frame/],
+  ['a tombstone', (s) => message(s, 1, { value: null }), /tombstone/],
+  [
+    'an unknown schema id',
+    (s) => message(s, 1, { value: Buffer.from('00000003e7', 'hex') }),
+    /no schema 999/,
+  ],
+  [
+    'another amount than the order’s',
+    (s) => message({ ...s, entries: s.entries.map((entry) => ({ ...entry, amount: entry.amount + 1n })) }),
+    /is no line of the order/,
+  ],
+  ['a line less', (s) => message({ ...s, entries: s.entries.slice(1) }), /1 of 2 lines/],
+  ['a gap in the sequence', (s) => message(s, 2), /one is missing/],
+  [
+    'a key that is not the order',
+    (s) => message(s, 1, { key: Buffer.from('other-order') }),
+    /key is not the order id/,
+  ],
+])(
+  'When the message is %s, then it is parked with its bytes and the order is not done',
+  async (_what, make, error) => {
+    const settled = await paid();
+    const bad = make(settled);
+    await acknowledgeSettlement(world, bad);
+    await acknowledgeSettlement(world, bad);
+    expect(outcomes).toEqual(['parked', 'duplicate']);
+    expect(await isWalletDone(settled.orderId)).toBe(false);
+    const [row, ...others] = await api.database.administer<Json[]>(
+      'SELECT * FROM dead_letters WHERE `offset` = ?',
+      [bad.offset],
+    );
+    expect(others).toEqual([]);
+    expect(row).toMatchObject({
+      consumer: 'payment-service',
+      topic: 'wallet',
+      status: 'OPEN',
+      error: expect.stringMatching(error),
+    });
+    expect(row.payload).toEqual(bad.value);
+    const [event] = await api.database.administer<Json[]>('SELECT * FROM outbox WHERE idempotency_key = ?', [
+      `deadletter.DeadLettered:${row.id}`,
+    ]);
+    expect(event).toMatchObject({
+      aggregate_type: 'wallet_payment_dlq',
+      event_type: 'deadletter.DeadLettered',
+      aggregate_seq: null,
+    });
+    expect((await decode(event.payload)).value).toMatchObject({
+      deadLetterId: row.id,
+      topic: 'wallet',
+      offset: Number(bad.offset),
+    });
+  },
+);
+
+test('When a message of an order is parked, then later ones of the order wait behind it, others do not', async () => {
+  const [settled, other] = [await paid(), await paid()];
+  await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk') }));
+  await acknowledgeSettlement(world, message(settled));
+  await acknowledgeSettlement(world, message(other));
+  expect(outcomes).toEqual(['parked', 'parked', 'acknowledged']);
+  expect((await deadLetters(settled.orderId)).at(-1)?.error).toMatch(/behind the parked message/);
+});
+
+test('When the registry does not answer, then nothing is parked and nothing holds', async () => {
+  const settled = await paid();
+  const unavailable = async (): Promise<never> => {
+    throw new RegistryUnavailableError('down');
+  };
+  await expect(acknowledgeSettlement({ ...world, decode: unavailable }, message(settled))).rejects.toThrow(
+    'down',
+  );
+  expect(await deadLetters(settled.orderId)).toEqual([]);
+  expect(await isWalletDone(settled.orderId)).toBe(false);
+});
