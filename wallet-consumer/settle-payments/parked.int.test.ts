@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { HEADER } from '#contracts/topics';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
-import { testMessage } from '../testing.config';
 import {
   NOW,
-  encode,
+  testMessage,
   decode,
   line,
   confirmed,
@@ -80,7 +79,7 @@ describe('parking', () => {
     'is of a type that nobody settles': () => {
       const orderId = randomUUID();
       const value = { orderId, currency: 'KRW', settledAt: NOW, entries: [] };
-      const message = testMessage(encode, 'wallet.PaymentSettled', value, { eventId: randomUUID(), seq: 1 });
+      const message = testMessage('wallet.PaymentSettled', value, { eventId: randomUUID(), seq: 1 });
       return { message, error: /unknown event type wallet.PaymentSettled/ };
     },
   };

@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
-import type { PaymentCanceled, PaymentConfirmed, PaymentLine } from '#contracts/generated-types';
-import { HEADER } from '#contracts/topics';
+import type {
+  EventRecords,
+  PaymentCanceled,
+  PaymentConfirmed,
+  PaymentLine,
+} from '#contracts/generated-types';
+import { HEADER, type RecordName } from '#contracts/topics';
 import { systemIds } from '#kit/ids';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { createLog } from '#kit/log';
 import { sumWon } from '#kit/money';
-import { openTestDatabase, testCodec, testMessage, type TestDatabase } from '../testing.config';
+import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { createSettlementConsumer } from './settle-payments.consumer';
 import { createSettlementMetrics } from './settle-payments.metrics';
 
@@ -44,14 +49,44 @@ export function canceled(of: PaymentConfirmed, lines: PaymentLine[]): PaymentCan
   return { orderId, paymentKey, currency, cancelId: randomUUID(), cancelAmount, canceledAt: NOW, lines };
 }
 
+let nextOffset = 0n;
+
+/** A message as the outbox router makes it; `over` replaces parts of it. */
+export function testMessage<R extends RecordName>(
+  record: R,
+  value: EventRecords[R] & { orderId: string },
+  {
+    eventId,
+    seq,
+    redriveOf,
+    ...over
+  }: { eventId: string; seq: number; redriveOf?: string | undefined } & Partial<ConsumedMessage>,
+): ConsumedMessage {
+  nextOffset += 1n;
+  return {
+    topic: 'payment',
+    partition: 0,
+    offset: nextOffset,
+    key: Buffer.from(value.orderId),
+    value: encode(record, value),
+    headers: {
+      [HEADER.eventId]: eventId,
+      [HEADER.eventType]: record,
+      [HEADER.aggregateSeq]: String(seq),
+      ...(redriveOf === undefined ? {} : { [HEADER.redriveOf]: redriveOf }),
+    },
+    ...over,
+  };
+}
+
 export const confirmedMessage = (
   value: PaymentConfirmed,
   over: Partial<ConsumedMessage> & { seq?: number; redriveOf?: string | undefined } = {},
 ): ConsumedMessage =>
-  testMessage(encode, 'payment.PaymentConfirmed', value, { eventId: randomUUID(), seq: 1, ...over });
+  testMessage('payment.PaymentConfirmed', value, { eventId: randomUUID(), seq: 1, ...over });
 
 export const canceledMessage = (value: PaymentCanceled, seq: number, redriveOf?: string): ConsumedMessage =>
-  testMessage(encode, 'payment.PaymentCanceled', value, { eventId: randomUUID(), seq, redriveOf });
+  testMessage('payment.PaymentCanceled', value, { eventId: randomUUID(), seq, redriveOf });
 
 export const eventIdOf = (message: ConsumedMessage): string => message.headers[HEADER.eventId] ?? '';
 
@@ -78,14 +113,14 @@ const BROKEN_HEADS = `
 export function useSettlements() {
   let test: TestDatabase;
   beforeAll(async () => {
-    test = await openTestDatabase();
+    test = await openTestDatabase('wallet');
   }, 30_000);
   afterAll(() => test.close());
   afterEach(async () => {
     const broken = [await test.administer(BROKEN_LINES), await test.administer(BROKEN_HEADS)].flat();
     if (broken.length > 0) throw new Error(`the ledger is broken: ${JSON.stringify(broken.map(String))}`);
   });
-  const administer = (sql: string, values: unknown[] = []): Promise<unknown> => test.administer(sql, values);
+  const administer: TestDatabase['administer'] = (sql, values) => test.administer(sql, values);
 
   return {
     administer,
