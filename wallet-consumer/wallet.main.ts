@@ -24,8 +24,9 @@ const RELEASE_TIMEOUT_MS = 25_000;
 const TRANSACTION_SHARE_OF_SESSION = 0.6;
 
 /**
- * Stored rows and topics carry schema ids: a registry that means other schemas by them would make events unreadable,
- * or readable as something else. A registry that does not answer is no reason to stay down; the consumer waits for it.
+ * Stored rows and topics carry schema ids: a registry that means other schemas by them would make events
+ * unreadable, or readable as something else. A registry that does not answer is no reason to stay down; the
+ * consumer waits for it.
  *
  * @throws Error naming every id that has moved
  */

@@ -59,8 +59,8 @@ export async function insertDeadLetters(tx: Tx, letters: readonly NewDeadLetter[
       ${JSON.stringify(headers)}, ${value}, ${error.slice(0, ERROR_CHARACTERS_MAX)}, ${now})`;
   });
   await tx.$executeRaw`
-    INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, event_type, message_key,
-      aggregate_id, event_seq, headers, payload, error, parked_at)
+    INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, event_type,
+      message_key, aggregate_id, event_seq, headers, payload, error, parked_at)
     VALUES ${Prisma.join(rows)}`;
 }
 

@@ -43,7 +43,9 @@ export function settledDeparture(
   return { ...common, record, value, idempotencyKey: `${record}:${orderId}:${seqOut}` };
 }
 
-/** What the dead-letter topic says of a parked message. A redriven one that fails again is announced again. */
+/**
+ * What the dead-letter topic says of a parked message. A redriven one that fails again is announced again.
+ */
 export function deadLetteredDeparture(
   { event, deadLetterId, isReopened, error }: Parked,
   eventId: string,

@@ -2,9 +2,9 @@ import { mysqlErrorNumber } from '#prisma/transaction';
 import { UnbookableError } from './ledger.rules';
 
 /**
- * MySQL errors that speak of the row itself: a duplicate key, a NULL, a value out of range or too long or of the wrong
- * form, a missing parent, a broken CHECK. Everything else (no connection, read-only, disk full, locks, privileges)
- * says nothing about the event and may be over in a moment.
+ * MySQL errors that speak of the row itself: a duplicate key, a NULL, a value out of range or too long or of
+ * the wrong form, a missing parent, a broken CHECK. Everything else (no connection, read-only, disk full,
+ * locks, privileges) says nothing about the event and may be over in a moment.
  */
 const OF_THE_ROW = new Set([
   1048, 1062, 1264, 1265, 1292, 1364, 1366, 1406, 1452, 1690, 3140, 3141, 3156, 3665, 3666, 3819, 3904,

@@ -37,8 +37,8 @@ export class UnbookableError extends Error {
 export const toDatetimeText = (date: Date): string => date.toISOString().replace('T', ' ').replace('Z', '');
 
 /**
- * Hash of a ledger line: SHA-256, in hex, over its predecessor's hash (empty for a wallet's first line) and its own
- * columns as MySQL prints them, joined by `|`. No column can hold a `|`. In SQL:
+ * Hash of a ledger line: SHA-256, in hex, over its predecessor's hash (empty for a wallet's first line) and
+ * its own columns as MySQL prints them, joined by `|`. No column can hold a `|`. In SQL:
  *
  *   SHA2(CONCAT_WS('|', previous_hash, wallet_no, wallet_seq, type, amount, balance_after, reference_type,
  *        reference_id, order_id, event_id, idempotency_key, created_at), 256)

@@ -151,7 +151,7 @@ describe('parking', () => {
     expect(letter).toMatchObject({ eventId: `payment:0:${message.offset}`, aggregateId: null });
   });
 
-  it('When an event is parked, then later events of its order wait behind it, and other orders do not', async () => {
+  it('When an event is parked, then its order’s later events wait, other orders do not', async () => {
     const a = await seller();
     const bad = confirmed([line(a, 1_000n)], { totalAmount: 5n });
     const other = confirmed([line(a, 7n)]);
@@ -167,7 +167,7 @@ describe('parking', () => {
     ]);
   });
 
-  it('When an event of the sequence is missing, then the next one is held and counted, and waits for a redrive', async () => {
+  it('When an event of an order is missing, then the next one is held until it is redriven', async () => {
     const a = await seller();
     const value = confirmed([line(a, 1_000n)]);
     const handle = consumer();

@@ -34,7 +34,9 @@ export interface Arriving {
   arrival: Arrival;
   eventId: string;
   eventType: string | null;
-  /** The key, where it can be an order id: the order behind which later events wait when this one is parked. */
+  /**
+   * The key, where it can be an order id: the order behind which later events wait when this one is parked.
+   */
   orderId: string | null;
   seq: number | null;
   payloadHash: string;
@@ -106,8 +108,8 @@ function problemsOfEnvelope(arriving: Arriving, record: string, booking: Booking
 }
 
 /**
- * Turns a decoded value into a booking, or says everything that is wrong with it: an event is booked whole or not
- * at all.
+ * Turns a decoded value into a booking, or says everything that is wrong with it: an event is booked whole
+ * or not at all.
  */
 export function readBooking(arriving: Arriving, { record, value }: DecodedEvent): PaymentEvent['content'] {
   if (record !== 'payment.PaymentConfirmed' && record !== 'payment.PaymentCanceled') {

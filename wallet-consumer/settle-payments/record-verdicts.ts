@@ -16,8 +16,8 @@ export interface Recorder {
 }
 
 /**
- * Books what is to be settled: missing wallets, locks in the order of seller numbers, lines, balances, progress, and
- * one answer per order event. A dead letter whose event needs nothing more is resolved.
+ * Books what is to be settled: missing wallets, locks in the order of seller numbers, lines, balances,
+ * progress, and one answer per order event. A dead letter whose event needs nothing more is resolved.
  *
  * @param walletless sellers who get their wallet by their first booking
  * @throws UnbookableError, or MySQL's error about a row

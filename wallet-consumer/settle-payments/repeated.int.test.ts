@@ -25,7 +25,7 @@ describe('what comes twice', () => {
     expect(await departuresOf(value.orderId)).toHaveLength(1);
   });
 
-  it('When another content takes the same place in the sequence, then it is parked, however often', async () => {
+  it('When another content takes the same place in the sequence, then it is parked', async () => {
     const a = await seller();
     const value = confirmed([line(a, 500n)]);
     const other = confirmed([line(a, 900n)], { orderId: value.orderId });
@@ -48,7 +48,7 @@ describe('what comes twice', () => {
     for (const message of batch) expect(await lettersOf(message.key?.toString() ?? '')).toEqual([]);
   });
 
-  it('When a share was credited under another order before, then the ledger refuses and it alone is parked', async () => {
+  it('When a share was credited before under another order, then it alone is parked', async () => {
     const a = await seller();
     const first = line(a, 500n);
     const handle = consumer();

@@ -34,8 +34,9 @@ export type ParkCause =
   'undecodable' | 'invalid' | 'refused' | 'behind' | 'gap' | 'conflict' | 'unknown_seller' | 'not_credited';
 
 /**
- * What becomes of one event. `known`: dealt with before, nothing is written. `repeated`: nothing to book, only the
- * inbox learns of it. `deadLetterId` of these is the dead letter that the event redrives, and thereby resolves.
+ * What becomes of one event. `known`: dealt with before, nothing is written. `repeated`: nothing to book,
+ * only the inbox learns of it. `deadLetterId` of these is the dead letter that the event redrives, and
+ * thereby resolves.
  */
 export type Verdict =
   | { kind: 'known'; event: PaymentEvent }
@@ -62,8 +63,8 @@ export const shareKey = (orderId: string, paymentOrderNo: number, sellerNo: numb
   `${orderId}#${paymentOrderNo}#${sellerNo}`;
 
 /**
- * The highest sequence number that may be settled now. Normally the one after the last. A dead letter that was
- * closed by hand accounts for its number and all before it; one without a number, for one number.
+ * The highest sequence number that may be settled now. Normally the one after the last. A dead letter that
+ * was closed by hand accounts for its number and all before it; one without a number, for one number.
  */
 export function seqAllowedUpTo(lastSeqIn: number, deadLetters: readonly DeadLetterState[]): number {
   const closed = deadLetters.filter((letter) => letter.status === 'RESOLVED');
@@ -190,10 +191,11 @@ function verdictOf(event: PaymentEvent, progress: Progress, newDeadLetterId: () 
 /**
  * Decides over a batch, in its order: later events see what earlier ones did. Pure.
  *
- * A gap in an order's sequence is held as a dead letter, not by stopping: what is missing may never come (the
- * predecessor was lost, or is itself wrong), and a stopped partition would keep every other order's sellers waiting
- * for one. Nothing of the held event is booked, the order's later events wait behind it, the alarm is the metric
- * and the error line, and once the predecessor is settled an operator redrives the held one with its bytes.
+ * A gap in an order's sequence is held as a dead letter, not by stopping: what is missing may never come
+ * (the predecessor was lost, or is itself wrong), and a stopped partition would keep every other order's
+ * sellers waiting for one. Nothing of the held event is booked, the order's later events wait behind it, the
+ * alarm is the metric and the error line, and once the predecessor is settled an operator redrives the held
+ * one with its bytes.
  */
 export function decide(
   events: readonly PaymentEvent[],

@@ -56,7 +56,7 @@ const outcomes = (events: PaymentEvent[], state: Known = known()): string[] =>
   );
 
 describe('the sequence of an order', () => {
-  it('When events come one after the other in one batch, then each is settled and answered under its own number', () => {
+  it('When events come one after the other in one batch, then each is answered by number', () => {
     const verdicts = decide([event(1), event(2), event(3)], known(), () => 'letter');
     expect(verdicts.map((v) => v.kind === 'settle' && [v.seqIn, v.seqOut])).toEqual([
       [1, 1],
@@ -65,7 +65,7 @@ describe('the sequence of an order', () => {
     ]);
   });
 
-  it('When any mix of events arrives in any order, then no number settles twice, and numbers settle ascending', () => {
+  it('When events arrive in any order, then numbers settle once, and ascending', () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ seq: fc.integer({ min: 1, max: 5 }), content: fc.constantFrom('x', 'y') }), {
@@ -90,7 +90,7 @@ describe('the sequence of an order', () => {
     expect(verdicts[1]).toMatchObject({ error: expect.stringContaining('letter-of-1') as unknown });
   });
 
-  it('When a held event’s predecessor arrives at last, then it is settled although the held one is still parked', () => {
+  it('When a held event’s predecessor arrives at last, then it is settled', () => {
     expect(outcomes([event(2), event(1)])).toEqual(['park:gap', 'settle']);
   });
 

@@ -15,7 +15,8 @@ export interface SettlementConsumerOptions extends Omit<SettlementWorld, 'onRetr
 /**
  * The door of topic `payment`: reads messages, has them settled, and counts and reports what became of them.
  *
- * @returns a handler for the consumer loop. It throws only what may be over in a moment: no database, no registry.
+ * @returns a handler for the consumer loop. It throws only what may be over in a moment: no database, no
+ *   registry.
  */
 export function createSettlementConsumer(options: SettlementConsumerOptions) {
   const { decode, metrics, log } = options;

@@ -27,7 +27,7 @@ const {
 } = useSettlements();
 
 describe('crediting', () => {
-  it('When an order pays several sellers, then each gets its lines, and one answer tells all of them', async () => {
+  it('When an order pays several sellers, then each gets its lines, and one answer tells all', async () => {
     const [a, b] = [await seller(), await seller()];
     const value = confirmed([line(a, 1_000n), line(b, 2_000n), line(a, 3_000n)]);
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -123,7 +123,7 @@ describe('crediting', () => {
 });
 
 describe('canceling', () => {
-  it('When lines are canceled, then exactly these are debited and the answer names the cancellation', async () => {
+  it('When lines are canceled, then exactly these are debited', async () => {
     const [a, b] = [await seller(), await seller()];
     const value = confirmed([line(a, 1_000n), line(b, 2_000n)]);
     const cancel = canceled(value, value.lines.slice(1));
@@ -176,7 +176,7 @@ describe('what must not be half done', () => {
     expect(await balance(a)).toBeUndefined();
   });
 
-  it('When the registry does not answer, then nothing is parked and the batch is to be repeated', async () => {
+  it('When the registry does not answer, then nothing is parked and it is to be repeated', async () => {
     const a = await seller();
     const before = await counts();
     const waiting = consumer({
@@ -188,7 +188,7 @@ describe('what must not be half done', () => {
     expect(await counts()).toEqual(before);
   });
 
-  it('When somebody holds a wallet for too long, then the batch waits, is not parked, and settles later', async () => {
+  it('When somebody holds a wallet for too long, then the batch is not parked and settles later', async () => {
     const a = await seller();
     const message = confirmedMessage(confirmed([line(a, 5n)]));
     await administer('INSERT INTO wallets (seller_no) VALUES (?)', [a]);

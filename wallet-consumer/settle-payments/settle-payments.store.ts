@@ -4,8 +4,8 @@ import { Prisma, type Reader, type Tx } from '#prisma/database';
 import { toDatetimeText, type LedgerLine, type WalletHead } from './ledger.rules';
 import { shareKey, type OrderProgress } from './sequence.rules';
 
-// Rows are handed over as one JSON document (JSON_TABLE): the statement's text stays the same for every batch size,
-// and no batch meets MySQL's limit of 65,535 placeholders.
+// Rows are handed over as one JSON document (JSON_TABLE): the statement's text stays the same for every
+// batch size, and no batch meets MySQL's limit of 65,535 placeholders.
 
 /** A stored BIGINT that code counts with. @throws RangeError beyond the integers a number holds exactly. */
 function toNumber(stored: bigint | number): number {
@@ -35,7 +35,8 @@ export async function saveOrders(
   if (orders.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO settlements (order_id, last_seq_in, last_seq_out)
-    SELECT new.order_id, new.last_seq_in, new.last_seq_out FROM JSON_TABLE(${JSON.stringify(orders)}, '$[*]' COLUMNS (
+    SELECT new.order_id, new.last_seq_in, new.last_seq_out
+    FROM JSON_TABLE(${JSON.stringify(orders)}, '$[*]' COLUMNS (
       order_id     VARCHAR(64) PATH '$.orderId'    ERROR ON EMPTY ERROR ON ERROR,
       last_seq_in  INT         PATH '$.lastSeqIn'  ERROR ON EMPTY ERROR ON ERROR,
       last_seq_out INT         PATH '$.lastSeqOut' ERROR ON EMPTY ERROR ON ERROR)) AS new
@@ -43,8 +44,8 @@ export async function saveOrders(
 }
 
 /**
- * Hashes of the events that were booked for these orders, by `{orderId}#{seq}`. The inbox also has what was parked
- * under the same number: only an event that the ledger names was settled.
+ * Hashes of the events that were booked for these orders, by `{orderId}#{seq}`. The inbox also has what was
+ * parked under the same number: only an event that the ledger names was settled.
  */
 export async function settledContents(
   db: Reader,
@@ -53,7 +54,8 @@ export async function settledContents(
   if (orderIds.length === 0) return new Map();
   const rows = await db.$queryRaw<{ aggregate_id: string; event_seq: number; payload_hash: string }[]>`
     SELECT aggregate_id, event_seq, payload_hash FROM inbox
-    WHERE consumer = ${WALLET_SERVICE} AND aggregate_id IN (${Prisma.join([...orderIds])}) AND event_seq IS NOT NULL
+    WHERE consumer = ${WALLET_SERVICE} AND aggregate_id IN (${Prisma.join([...orderIds])})
+      AND event_seq IS NOT NULL
       AND EXISTS (SELECT 1 FROM wallet_transactions AS line
                   WHERE line.order_id = inbox.aggregate_id AND line.event_id = inbox.event_id)`;
   return new Map(rows.map((row) => [`${row.aggregate_id}#${row.event_seq}`, new Set([row.payload_hash])]));
@@ -113,10 +115,10 @@ export async function insertLines(tx: Tx, lines: readonly LedgerLine[]): Promise
     createdAt: toDatetimeText(line.createdAt),
   }));
   const inserted = await tx.$executeRaw`
-    INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id,
-      event_id, idempotency_key, line_hash, created_at)
-    SELECT wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id, event_id, idempotency_key,
-      line_hash, created_at
+    INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id,
+      order_id, event_id, idempotency_key, line_hash, created_at)
+    SELECT wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id, event_id,
+      idempotency_key, line_hash, created_at
     FROM JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
       wallet_no       BIGINT         PATH '$.walletNo'       ERROR ON EMPTY ERROR ON ERROR,
       wallet_seq      BIGINT         PATH '$.walletSeq'      ERROR ON EMPTY ERROR ON ERROR,

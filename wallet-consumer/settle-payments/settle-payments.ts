@@ -17,11 +17,12 @@ export interface SettlementWorld extends Recorder {
 }
 
 /**
- * Books a batch of one partition, in its order, in one transaction. If a row of it cannot be stored, event by event,
- * so that only the culprit is parked. Once this resolves, every event is settled, acknowledged or parked.
+ * Books a batch of one partition, in its order, in one transaction. If a row of it cannot be stored, event
+ * by event, so that only the culprit is parked. Once this resolves, every event is settled, acknowledged or
+ * parked.
  *
  * @returns what became of each event
- * @throws what may be over in a moment (no database, a lock held too long): the same batch is to be handed in again
+ * @throws what may be over in a moment (no database, a lock held too long): hand the same batch in again
  */
 export async function settlePayments(
   world: SettlementWorld,

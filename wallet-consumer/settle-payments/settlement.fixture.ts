@@ -15,7 +15,8 @@ import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database
 import { createSettlementConsumer } from './settle-payments.consumer';
 import { createSettlementMetrics } from './settle-payments.metrics';
 
-// What the settlement's int tests share: a database per file, consumers fed by hand, events, and rows read back.
+// What the settlement's int tests share: a database per file, consumers fed by hand, events, and rows read
+// back.
 
 export const NOW = new Date('2026-03-01T09:30:00.123Z');
 export const { encode, decode } = testCodec();
@@ -166,7 +167,8 @@ export function useSettlements() {
       test.db.inbox.findUnique({ where: { consumer_eventId: { consumer: 'wallet-service', eventId } } }),
     counts: () =>
       administer(`SELECT (SELECT COUNT(*) FROM inbox) AS inbox, (SELECT COUNT(*) FROM outbox) AS outbox,
-        (SELECT COUNT(*) FROM wallet_transactions) AS line_count, (SELECT COUNT(*) FROM dead_letters) AS letters,
+        (SELECT COUNT(*) FROM wallet_transactions) AS line_count,
+        (SELECT COUNT(*) FROM dead_letters) AS letters,
         (SELECT COUNT(*) FROM settlements) AS settlements, (SELECT SUM(balance) FROM wallets) AS balances`),
   };
 }

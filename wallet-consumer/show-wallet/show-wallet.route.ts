@@ -6,7 +6,9 @@ import { sellerNoOf } from '../seller-no';
 import { walletView } from '../wallet.view';
 import { findWallet } from './show-wallet.store';
 
-/** `GET /api/wallets/{sellerNo}`. @throws Refusal PEC0013 without such a seller, or before its first credit. */
+/**
+ * `GET /api/wallets/{sellerNo}`. @throws Refusal PEC0013 without such a seller, or before its first credit.
+ */
 export function showWalletRoute(db: Database): RequestHandler {
   return async (req, res) => {
     const wallet = await findWallet(db, sellerNoOf(req.params['sellerNo']));
