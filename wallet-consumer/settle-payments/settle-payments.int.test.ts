@@ -188,7 +188,7 @@ describe('what must not be half done', () => {
     expect(await counts()).toEqual(before);
   });
 
-  it('When somebody holds a wallet for too long, then the batch is not parked and settles later', async () => {
+  it('When somebody holds a wallet too long, then the batch is not parked and settles later', async () => {
     const a = await seller();
     const message = confirmedMessage(confirmed([line(a, 5n)]));
     await administer('INSERT INTO wallets (seller_no) VALUES (?)', [a]);
