@@ -133,7 +133,8 @@ async function upUnderLock(
   const kept = resources.filter((_, index) => usable[index] === true);
   const missing = resources.filter((_, index) => usable[index] !== true);
   throwIfInterrupted(signal);
-  const java = missing.length === 0 ? '' : await requireJava(settings, signal);
+  // Needed even when all are kept: one of them may be started again later.
+  const java = await requireJava(settings, signal);
   // What is left of a server that is not well goes first: it may hold the very port that is checked next.
   await stopAll(folder, missing, report);
   await requirePorts(missing, ports);
