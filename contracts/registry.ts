@@ -46,10 +46,27 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
         if ((error as { status?: number }).status === 404) {
           throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
         }
+        await refuseUnreadableSchema(access, schemaId, error);
         throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
       }
     },
   };
+}
+
+/**
+ * An id that stands for something else than an Avro schema stays unreadable for ever; waiting for it would block its
+ * partition. Anything less certain counts as the registry being out of order.
+ */
+async function refuseUnreadableSchema(
+  access: RegistryAccess,
+  schemaId: number,
+  cause: unknown,
+): Promise<void> {
+  // The client library's own kind of error: the registry did not answer, or not well.
+  if ((cause as Error).name === 'ResponseError') return;
+  const { schema } = (await request(access, 'GET', `/schemas/ids/${schemaId}`)) as { schema?: unknown };
+  if (typeof schema === 'string')
+    throw new UndecodableError(`schema id ${schemaId} is not Avro: ${String(cause)}`);
 }
 
 async function request(

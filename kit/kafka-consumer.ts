@@ -48,7 +48,8 @@ export interface ConsumerLoop {
 }
 
 const FETCH_WAIT_MS = 50;
-const FETCH_BYTES_PER_PARTITION_MAX = 1_048_576;
+/** Bounds what a flood keeps in memory; a single larger record is fetched all the same. */
+const FETCH_BYTES_PER_PARTITION_MAX = 262_144;
 const PAUSE_FIRST_MS = 250;
 const PAUSE_MAX_MS = 10_000;
 const STALLED_AFTER_SESSIONS = 6;

@@ -1,29 +1,11 @@
 import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
-import { z } from 'zod';
-import { flag, list, port } from './config';
+import { brokersOf, type KafkaSettings } from './kafka.config';
 
-/** Environment variables of whoever talks to Kafka. `KAFKA_BROKERS` is host:port, comma-separated. */
-export const kafkaShape = {
-  KAFKA_PORT: port(9092),
-  KAFKA_BROKERS: list('').optional(),
-  KAFKA_SSL: flag(false),
-  KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
-  KAFKA_SASL_USERNAME: z.string().optional(),
-  KAFKA_SASL_PASSWORD: z.string().optional(),
-} as const;
-
-const kafkaConfig = z.object(kafkaShape);
-export type KafkaSettings = z.output<typeof kafkaConfig>;
+export { brokersOf, kafkaShape, type KafkaSettings } from './kafka.config';
 
 const CONNECTION_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
-
-/** Brokers to begin with: the named ones, or the development broker. */
-export function brokersOf(settings: KafkaSettings): string[] {
-  const named = settings.KAFKA_BROKERS ?? [];
-  return named.length > 0 ? named : [`127.0.0.1:${settings.KAFKA_PORT}`];
-}
 
 function saslOf(settings: KafkaSettings): SASLOptions | undefined {
   const {

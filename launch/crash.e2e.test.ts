@@ -32,10 +32,9 @@ test('Kafka Connect killed with SIGKILL in mid-stream and started again: nothing
 }, 180_000);
 
 test('The consumer killed between its commit and its offset: the batch comes again and is credited once', async () => {
-  // The consumer's own commit is held open by a lock that only the test has; then it is let go and killed at once,
-  // so that the transaction holds and the offset may not.
+  // Killed as soon as its commit is seen, a few milliseconds before its offset could be: the batch comes again.
   const orderIds: string[] = [];
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     const made = await Promise.all([river.buy([1, 4]), river.buy([1, 6]), river.buy([4, 5])]);
     orderIds.push(...made);
     await until('the batch is committed', async () => {

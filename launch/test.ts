@@ -66,6 +66,8 @@ async function testEnvironment(): Promise<NodeJS.ProcessEnv> {
     PSP_SIMULATOR_PORT: simulator,
     TEST_MYSQL_ROOT_URL: `mysql://root:1234@127.0.0.1:${mysql}/mysql`,
     LOG_LEVEL: 'info',
+    // The broker's shortest: a killed consumer's partitions are handed over sooner.
+    KAFKA_SESSION_TIMEOUT_MS: '6000',
   };
 }
 

@@ -3,6 +3,8 @@ import type { ConnectionConfig, PoolConfig } from 'mariadb';
 
 /** A connection attempt that takes longer has failed. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A statement that waits longer for a row gives its connection back; `inTransaction` repeats the transaction. */
+const LOCK_WAIT_TIMEOUT_S = 5;
 
 /** A database URL is not usable; the message never repeats its password. */
 export class DatabaseUrlError extends Error {
@@ -41,6 +43,7 @@ export function connectionOptions(databaseUrl: string): ConnectionConfig & { dat
     // Times are stored in UTC (DATETIME(3)), whatever the server's zone is.
     timezone: 'Z',
     charset: 'utf8mb4',
+    sessionVariables: { innodb_lock_wait_timeout: LOCK_WAIT_TIMEOUT_S },
     ...(tls === 'off'
       ? { allowPublicKeyRetrieval: true }
       : {

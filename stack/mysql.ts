@@ -12,15 +12,15 @@ import { join } from 'node:path';
 import { createConnection, type Connection } from 'mariadb';
 import { DATABASE_NAME, DEVELOPMENT_PASSWORDS, USERS, ensureUsers } from '#prisma/users';
 import { ROOT_PASSWORD, ROOT_USER } from './config';
-import { LOOPBACK, serverEnvironment, type HealthPlace, type Place, type Resource } from './resource';
+import { LOOPBACK, serverEnvironment, type Place, type Resource } from './resource';
 import { runTool } from './tool';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 
-function connectAsRoot(place: HealthPlace): Promise<Connection> {
+function connectAsRoot(port: number): Promise<Connection> {
   return createConnection({
     host: LOOPBACK,
-    port: place.ports.mysql,
+    port,
     user: ROOT_USER,
     password: ROOT_PASSWORD,
     allowPublicKeyRetrieval: true,
@@ -113,7 +113,7 @@ export const mysql: Resource = {
   async healthy(place) {
     let connection: Connection | undefined;
     try {
-      connection = await connectAsRoot(place);
+      connection = await connectAsRoot(place.ports.mysql);
       await connection.query('SELECT 1');
       return true;
     } catch {
@@ -121,6 +121,19 @@ export const mysql: Resource = {
       return false;
     } finally {
       connection?.destroy();
+    }
+  },
+
+  /** A binlog reader that is gone is noticed only after 10 s, for which mysqld would wait. */
+  async beforeStop(port) {
+    const connection = await connectAsRoot(port);
+    try {
+      const readers = await connection.query<{ id: bigint }[]>(
+        "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'",
+      );
+      for (const { id } of readers) await connection.query(`KILL ${id}`);
+    } finally {
+      connection.destroy();
     }
   },
 

@@ -36,6 +36,8 @@ export interface Resource {
   healthy(place: HealthPlace): Promise<boolean>;
   /** After it became healthy, and again on every `up`. */
   settle?(place: HealthPlace): Promise<void>;
+  /** Makes a stop quick; what it throws is passed over, for the stop follows anyway. */
+  beforeStop?(port: number): Promise<void>;
   /** What makes this server another one beside its port, program and shared configuration. */
   identity?(settings: StackSettings): unknown;
 }

@@ -58,7 +58,10 @@ export async function stopServer(
     const startedMs = Date.now();
     report({ server: name, title, phase: 'stopping' });
     // Whoever watches it is told that this end is wanted.
-    if (record !== undefined) folder.writeRecord({ ...record, stopping: true });
+    if (record !== undefined) {
+      folder.writeRecord({ ...record, stopping: true });
+      await resource.beforeStop?.(record.port).catch(() => undefined);
+    }
     const ends = await Promise.all(processes.map((identity) => stopProcess(identity, resource.stopLimitMs)));
     const detail = ends.includes('forced') ? `killed after ${resource.stopLimitMs / 1000} s` : undefined;
     report({
