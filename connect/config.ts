@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { positiveInt, port, readConfig } from '#kit/config';
-import { brokersOf, kafkaShape, type KafkaSettings } from '#kit/kafka';
+import { brokersOf, kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 
 const SSL_MODES = ['disabled', 'preferred', 'required', 'verify_ca', 'verify_identity'] as const;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { port, readConfig } from '#kit/config';
-import { kafkaShape, type KafkaSettings } from '#kit/kafka';
+import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import type { RegistryAccess } from '#contracts/registry';
 
 const shape = z.object({

@@ -21,8 +21,8 @@ export interface TestDatabase {
   close: () => Promise<void>;
 }
 
-/** A migrated, seeded database of its own on a real MySQL server, opened as `role`. */
-export async function openTestDatabase(role: Exclude<UserRole, 'cdc'>): Promise<TestDatabase> {
+/** A database of its own without tables, on a real MySQL server; its users exist. */
+export async function openEmptyDatabase(): Promise<Omit<TestDatabase, 'db'>> {
   const {
     host = '127.0.0.1',
     port = 3306,
@@ -32,19 +32,29 @@ export async function openTestDatabase(role: Exclude<UserRole, 'cdc'>): Promise<
   const database = `test_${randomBytes(6).toString('hex')}`;
   const administrator = { host, port, user, password };
   await ensureUsers(administrator, DEVELOPMENT_PASSWORDS, database);
-  const url = (of: UserRole): string => developmentUrl(of, port, host, database);
-  await migrate(url('migrator'));
-  await seed(url('migrator'));
   const root = await createConnection({ ...administrator, database, allowPublicKeyRetrieval: true });
-  const db = openDatabase(url(role), 12);
   return {
-    db,
-    url,
+    url: (role) => developmentUrl(role, port, host, database),
     administer: (sql, values = []) => root.query(sql, values),
     async close() {
-      await db.$disconnect();
       await root.query(`DROP DATABASE ${database}`);
       await root.end();
+    },
+  };
+}
+
+/** A migrated, seeded database of its own on a real MySQL server, opened as `role`. */
+export async function openTestDatabase(role: Exclude<UserRole, 'cdc'>): Promise<TestDatabase> {
+  const empty = await openEmptyDatabase();
+  await migrate(empty.url('migrator'));
+  await seed(empty.url('migrator'));
+  const db = openDatabase(empty.url(role), 12);
+  return {
+    ...empty,
+    db,
+    async close() {
+      await db.$disconnect();
+      await empty.close();
     },
   };
 }

@@ -1,0 +1,233 @@
+import { createConnection, type Connection } from 'mariadb';
+import { connectionOptions } from './connection';
+import { openTestDatabase, type TestDatabase } from './database.fixture';
+import type { Tx } from './database';
+import { inTransaction, isDuplicateKey, mysqlErrorNumber } from './transaction';
+
+let database: TestDatabase;
+let other: Connection;
+beforeAll(async () => {
+  database = await openTestDatabase('wallet');
+  other = await createConnection(connectionOptions(database.url('wallet')));
+});
+afterAll(async () => {
+  await other.end();
+  await database.close();
+});
+
+const touch = (tx: Tx, no: number) =>
+  tx.$executeRaw`UPDATE wallets SET version = version + 1 WHERE no = ${no}`;
+
+async function versions(): Promise<string[]> {
+  const rows = await database.administer('SELECT version FROM wallets ORDER BY no');
+  return rows.map((row) => String(row['version']));
+}
+
+const errorOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(() => undefined).catch((e: unknown) => e);
+
+/** Resolves once `count` have come. */
+function meeting(count: number): () => Promise<void> {
+  let come = 0;
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return () => {
+    come += 1;
+    if (come >= count) open();
+    return opened;
+  };
+}
+
+describe('inTransaction', () => {
+  it('When two transactions deadlock, then the loser is repeated whole and both hold', async () => {
+    const before = await versions();
+    const meet = meeting(2);
+    const repeated: number[] = [];
+    const attempts: number[] = [0, 0];
+    const crossing = (which: 0 | 1, [first, second]: [number, number]) =>
+      inTransaction(
+        database.db,
+        async (tx) => {
+          attempts[which] = (attempts[which] ?? 0) + 1;
+          await touch(tx, first);
+          await meet();
+          await touch(tx, second);
+        },
+        { onRetry: (error) => repeated.push(mysqlErrorNumber(error) ?? 0) },
+      );
+    await Promise.all([crossing(0, [1, 2]), crossing(1, [2, 1])]);
+    expect(repeated).toEqual([1213]);
+    expect(attempts.toSorted()).toEqual([1, 2]);
+    expect(await versions()).toEqual(before.map((version) => String(Number(version) + 2)));
+  });
+
+  describe('while another holds the lock', () => {
+    const impatient = (tx: Tx) => tx.$executeRaw`SET SESSION innodb_lock_wait_timeout = 1`;
+
+    it('When it goes on for ever, then the repetitions end and the error is MySQL’s', async () => {
+      await other.beginTransaction();
+      await other.query('UPDATE wallets SET version = version WHERE no = 1');
+      const before = await versions();
+      const seen: [number | undefined, number][] = [];
+      let runs = 0;
+      const error = await errorOf(
+        inTransaction(
+          database.db,
+          async (tx) => {
+            runs += 1;
+            await impatient(tx);
+            await touch(tx, 2);
+            await touch(tx, 1);
+          },
+          { attemptsMax: 2, onRetry: (e, attempt) => seen.push([mysqlErrorNumber(e), attempt]) },
+        ),
+      );
+      await other.rollback();
+      expect(mysqlErrorNumber(error)).toBe(1205);
+      expect(runs).toBe(2);
+      expect(seen).toEqual([[1205, 1]]);
+      // The other wallet was written before the wait: MySQL rolls back the statement only, we the whole.
+      expect(await versions()).toEqual(before);
+    });
+
+    it('When it lets go, then the repetition succeeds', async () => {
+      await other.beginTransaction();
+      await other.query('UPDATE wallets SET version = version WHERE no = 1');
+      const before = await versions();
+      const retried: number[] = [];
+      await inTransaction(
+        database.db,
+        async (tx) => {
+          await impatient(tx);
+          await touch(tx, 1);
+        },
+        {
+          onRetry: (_error, attempt) => {
+            retried.push(attempt);
+            void other.rollback();
+          },
+        },
+      );
+      expect(retried).toEqual([1]);
+      expect(await versions()).toEqual([String(Number(before[0]) + 1), before[1]]);
+    });
+  });
+
+  it('When a unique key refuses, then nothing is repeated and nothing is left', async () => {
+    const before = await versions();
+    let runs = 0;
+    const error = await errorOf(
+      inTransaction(database.db, async (tx) => {
+        runs += 1;
+        await touch(tx, 1);
+        await tx.$executeRaw`INSERT INTO wallets (seller_no) VALUES (1)`;
+      }),
+    );
+    expect(isDuplicateKey(error)).toBe(true);
+    expect(runs).toBe(1);
+    expect(await versions()).toEqual(before);
+  });
+
+  it('When the work throws an error of its own, then it comes out as it is and nothing is left', async () => {
+    const before = await versions();
+    const own = new Error('no');
+    let runs = 0;
+    const error = await errorOf(
+      inTransaction(database.db, async (tx) => {
+        runs += 1;
+        await touch(tx, 1);
+        throw own;
+      }),
+    );
+    expect(error).toBe(own);
+    expect(runs).toBe(1);
+    expect(await versions()).toEqual(before);
+  });
+
+  it('When the work takes longer than its time, then it is rolled back', async () => {
+    const before = await versions();
+    const slow = inTransaction(
+      database.db,
+      async (tx) => {
+        await touch(tx, 1);
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        await touch(tx, 2);
+      },
+      { timeoutMs: 150 },
+    );
+    await expect(slow).rejects.toThrow(/expired|timeout/i);
+    expect(await versions()).toEqual(before);
+  });
+
+  it('When nothing else is said, then it reads what is committed; a snapshot is had by asking', async () => {
+    const read = async (tx: Tx) => {
+      const [row] = await tx.$queryRaw<{ version: bigint }[]>`SELECT version FROM wallets WHERE no = 2`;
+      return row?.version;
+    };
+    const twice = async (tx: Tx) => {
+      const first = await read(tx);
+      await other.query('UPDATE wallets SET version = version + 1 WHERE no = 2');
+      return [first, await read(tx)];
+    };
+    const [a, b] = await inTransaction(database.db, twice);
+    expect(b).toBe((a ?? 0n) + 1n);
+    const [c, d] = await inTransaction(database.db, twice, { isolation: 'RepeatableRead' });
+    expect(d).toBe(c);
+  });
+});
+
+describe('mysqlErrorNumber', () => {
+  it.each([
+    ['a raw duplicate', 1062, (tx: Tx) => tx.$executeRaw`INSERT INTO wallets (seller_no) VALUES (1)`],
+    [
+      'a model’s duplicate',
+      1062,
+      async (tx: Tx) => (await tx.wallet.create({ data: { sellerNo: 1n } })).version,
+    ],
+    ['a missing parent', 1452, (tx: Tx) => tx.$executeRaw`INSERT INTO wallets (seller_no) VALUES (99)`],
+    ['a CHECK', 3819, insertLine('0', 'k')],
+    ['a text too long', 1406, insertLine('1', 'k'.repeat(301))],
+    ['a number too large', 1264, insertLine('99999999999999', 'k')],
+    ['a missing privilege', 1142, (tx: Tx) => tx.$executeRaw`UPDATE payment_events SET attempt = 1`],
+    ['nonsense', 1064, (tx: Tx) => tx.$executeRaw`NONSENSE`],
+  ])('When MySQL refuses %s, then it is %i', async (_what, number, work) => {
+    const error = await errorOf(inTransaction<unknown>(database.db, (tx) => work(tx)));
+    expect(mysqlErrorNumber(error)).toBe(number);
+  });
+
+  it('When a model deadlocks, then it is 1213 as well', async () => {
+    const meet = meeting(2);
+    const crossing = (first: bigint, second: bigint) =>
+      inTransaction(
+        database.db,
+        async (tx) => {
+          await tx.wallet.update({ where: { no: first }, data: { version: { increment: 1 } } });
+          await meet();
+          await tx.wallet.update({ where: { no: second }, data: { version: { increment: 1 } } });
+        },
+        { attemptsMax: 1 },
+      );
+    const errors = await Promise.all([errorOf(crossing(1n, 2n)), errorOf(crossing(2n, 1n))]);
+    expect(errors.map(mysqlErrorNumber).toSorted()).toEqual([1213, undefined]);
+  });
+
+  it.each([
+    [new Error('no')],
+    [undefined],
+    [null],
+    ['1213'],
+    [{ code: 'ECONNREFUSED', errno: -111 }],
+    [{ code: 42 }],
+  ])('When it is no error of MySQL’s (%p), then there is no number', (error) => {
+    expect(mysqlErrorNumber(error)).toBeUndefined();
+  });
+});
+
+function insertLine(amount: string, key: string) {
+  return (tx: Tx) => tx.$executeRaw`
+    INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id,
+      event_id, idempotency_key, line_hash, created_at)
+    VALUES (1, 1, 'CREDIT', ${amount}, 1, 1, 'order', 'event', ${key}, 'hash', NOW(3))`;
+}
