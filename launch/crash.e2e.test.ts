@@ -61,9 +61,7 @@ test('The consumer killed in the middle of its transaction: nothing is half-appl
     const orderId = await river.buy([1, 4, 6]);
     // The transaction has begun when somebody waits for the lock.
     await until('the settlement waits for the wallet', async () => {
-      const rows = await locker.query<unknown[]>(
-        "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
-      );
+      const rows = await locker.query<unknown[]>('SELECT 1 FROM performance_schema.data_lock_waits');
       return rows.length > 0;
     });
     await river.killAndRestart('wallet').catch(() => undefined);
