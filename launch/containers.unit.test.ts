@@ -74,15 +74,11 @@ describe('our processes in containers', () => {
     expect(JSON.stringify(READERS[name]?.(env))).not.toMatch(/127\.0\.0\.1/);
   });
 
-  // The worker has no secret but its database's, which `deploy` refuses before.
-  it.each(NAMES.filter((name) => name !== 'payment-worker'))(
-    'When %s is for production with nothing else set, then it does not start',
-    (name) => {
-      const env = environmentOf(readCompose({ NODE_ENV: 'production' }), name);
-      expect(env['NODE_ENV']).toBe('production');
-      expect(() => READERS[name]?.(env)).toThrow(/production|default/);
-    },
-  );
+  it.each(NAMES)('When %s is for production with nothing else set, then it does not start', (name) => {
+    const env = environmentOf(readCompose({ NODE_ENV: 'production' }), name);
+    expect(env['NODE_ENV']).toBe('production');
+    expect(() => READERS[name]?.(env)).toThrow(/production|default/);
+  });
 
   it('When all secrets are set, then everything starts in production', () => {
     const secrets = Object.fromEntries(

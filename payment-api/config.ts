@@ -1,29 +1,45 @@
 import { z } from 'zod';
 import { ConfigError, list, port, positiveInt, readConfig } from '#kit/config';
-import { kafkaShape, type KafkaSettings } from '#kit/kafka';
+import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import { databaseUrl } from '#prisma/config';
-import { askingMaxMs } from './confirm-payment/confirm-payment.rules';
+import { askingMaxMs } from './payment/asking.rules';
 
 const DEFAULT_ADMIN_KEY = 'dev-admin-key';
 const DEFAULT_SECRET_KEY = 'test_sk_simulator';
+/** Toss processes one cancel of a payment a second (FORBIDDEN_CONSECUTIVE_REQUEST); clocks and networks jitter. */
+export const CANCEL_SPACING_MS = 1_100;
 const TOSS_HOST = /(^|\.)tosspayments\.com$/;
 
-const shape = z.object({
+/** Whoever asks the PSP: the server and the worker, with the same lease. */
+const pspShape = {
   NODE_ENV: z.string().default('development'),
+  PSP_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PSP_SIMULATOR_PORT: port(8090),
+  PSP_TIMEOUT_MS: positiveInt(10_000),
+  PSP_PAUSE_MS: positiveInt(500),
+  CLAIM_LEASE_MS: positiveInt(180_000),
+  TOSS_SECRET_KEY: z.string().default(DEFAULT_SECRET_KEY),
+} as const;
+const pspConfig = z.object(pspShape);
+
+const shape = z.object({
+  ...pspShape,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   BIND_HOST: z.string().default('127.0.0.1'),
   PAYMENT_API_PORT: port(8080),
   PAYMENT_DATABASE_CONNECTIONS: positiveInt(10),
   ADMIN_API_KEYS: list(DEFAULT_ADMIN_KEY),
-  PSP_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
-  PSP_SIMULATOR_PORT: port(8090),
   PSP_WINDOW_URL: z.url({ protocol: /^https?$/ }).optional(),
-  PSP_TIMEOUT_MS: positiveInt(10_000),
-  PSP_PAUSE_MS: positiveInt(500),
-  CLAIM_LEASE_MS: positiveInt(180_000),
-  TOSS_SECRET_KEY: z.string().default(DEFAULT_SECRET_KEY),
   TOSS_CLIENT_KEY: z.string().optional(),
 });
+
+export interface PspConfig {
+  baseUrl: string;
+  secretKey: string;
+  timeoutMs: number;
+  /** First pause between two calls for one payment. */
+  pauseMs: number;
+}
 
 /** How the pages open the payment window: Toss's SDK, or the simulator's page. */
 export type PaymentWindow = { kind: 'toss'; clientKey: string } | { kind: 'simulator'; url: string };
@@ -35,7 +51,7 @@ export interface ServerConfig {
   databaseUrl: string;
   databaseConnections: number;
   adminKeys: string[];
-  psp: { baseUrl: string; secretKey: string; timeoutMs: number; pauseMs: number };
+  psp: PspConfig;
   claimLeaseMs: number;
   paymentWindow: PaymentWindow;
 }
@@ -50,28 +66,46 @@ function paymentWindowOf(config: Raw, pspBaseUrl: string): PaymentWindow {
   return { kind: 'toss', clientKey: config.TOSS_CLIENT_KEY };
 }
 
-function refuseDefaultsInProduction(config: Raw): void {
-  if (config.NODE_ENV !== 'production') return;
-  const problems: string[] = [];
-  if (config.ADMIN_API_KEYS.includes(DEFAULT_ADMIN_KEY)) problems.push('ADMIN_API_KEYS is the default');
-  if (config.PSP_BASE_URL === undefined) problems.push('PSP_BASE_URL is not set');
-  if (config.TOSS_SECRET_KEY === DEFAULT_SECRET_KEY) problems.push('TOSS_SECRET_KEY is the default');
-  if (problems.length > 0) throw new ConfigError(`not for production: ${problems.join('; ')}`);
+function pspProblems(config: z.output<typeof pspConfig>): string[] {
+  return [
+    ...(config.PSP_BASE_URL === undefined ? ['PSP_BASE_URL is not set'] : []),
+    ...(config.TOSS_SECRET_KEY === DEFAULT_SECRET_KEY ? ['TOSS_SECRET_KEY is the default'] : []),
+  ];
+}
+
+function refuseInProduction(config: { NODE_ENV: string }, problems: string[]): void {
+  if (config.NODE_ENV === 'production' && problems.length > 0)
+    throw new ConfigError(`not for production: ${problems.join('; ')}`);
+}
+
+/** @throws ConfigError when recovery could cut into a process that still asks the PSP */
+function pspOf(config: z.output<typeof pspConfig>): { psp: PspConfig; claimLeaseMs: number } {
+  const leaseMinimumMs = askingMaxMs(config.PSP_TIMEOUT_MS);
+  if (config.CLAIM_LEASE_MS <= leaseMinimumMs) {
+    throw new ConfigError(`CLAIM_LEASE_MS must exceed ${leaseMinimumMs}: asking the PSP may take that long`);
+  }
+  const baseUrl = config.PSP_BASE_URL ?? `http://127.0.0.1:${config.PSP_SIMULATOR_PORT}`;
+  return {
+    psp: {
+      baseUrl: baseUrl.replace(/\/$/, ''),
+      secretKey: config.TOSS_SECRET_KEY,
+      timeoutMs: config.PSP_TIMEOUT_MS,
+      pauseMs: config.PSP_PAUSE_MS,
+    },
+    claimLeaseMs: config.CLAIM_LEASE_MS,
+  };
 }
 
 /** Configuration of the payment API's server. @throws ConfigError naming every bad variable */
 export function serverConfig(env: NodeJS.ProcessEnv = process.env): ServerConfig {
   const config = readConfig(shape, env);
-  refuseDefaultsInProduction(config);
+  const isDefaultKey = config.ADMIN_API_KEYS.includes(DEFAULT_ADMIN_KEY);
+  refuseInProduction(config, [
+    ...(isDefaultKey ? ['ADMIN_API_KEYS is the default'] : []),
+    ...pspProblems(config),
+  ]);
   if (config.ADMIN_API_KEYS.length === 0) throw new ConfigError('ADMIN_API_KEYS is empty');
-  const leaseMinimumMs = askingMaxMs(config.PSP_TIMEOUT_MS);
-  if (config.CLAIM_LEASE_MS <= leaseMinimumMs) {
-    throw new ConfigError(`CLAIM_LEASE_MS must exceed ${leaseMinimumMs}: asking the PSP may take that long`);
-  }
-  const pspBaseUrl = (config.PSP_BASE_URL ?? `http://127.0.0.1:${config.PSP_SIMULATOR_PORT}`).replace(
-    /\/$/,
-    '',
-  );
+  const asking = pspOf(config);
   return {
     logLevel: config.LOG_LEVEL,
     host: config.BIND_HOST,
@@ -79,24 +113,22 @@ export function serverConfig(env: NodeJS.ProcessEnv = process.env): ServerConfig
     databaseUrl: databaseUrl('paymentApi', env),
     databaseConnections: config.PAYMENT_DATABASE_CONNECTIONS,
     adminKeys: config.ADMIN_API_KEYS,
-    psp: {
-      baseUrl: pspBaseUrl,
-      secretKey: config.TOSS_SECRET_KEY,
-      timeoutMs: config.PSP_TIMEOUT_MS,
-      pauseMs: config.PSP_PAUSE_MS,
-    },
-    claimLeaseMs: config.CLAIM_LEASE_MS,
-    paymentWindow: paymentWindowOf(config, pspBaseUrl),
+    ...asking,
+    paymentWindow: paymentWindowOf(config, asking.psp.baseUrl),
   };
 }
 
 const workerShape = z.object({
   ...kafkaShape,
+  ...pspShape,
   LOG_LEVEL: shape.shape.LOG_LEVEL,
   BIND_HOST: shape.shape.BIND_HOST,
   WORKER_PORT: port(8082),
-  WORKER_DATABASE_CONNECTIONS: positiveInt(5),
+  WORKER_DATABASE_CONNECTIONS: positiveInt(8),
   WORKER_BATCH_SIZE_MAX: positiveInt(500),
+  RECOVERY_INTERVAL_MS: positiveInt(1_000),
+  RECOVERY_BATCH_SIZE_MAX: positiveInt(100),
+  RECOVERY_CONCURRENCY: positiveInt(4),
   KAFKA_SESSION_TIMEOUT_MS: positiveInt(10_000),
   REGISTRY_PORT: port(8085),
   SCHEMA_REGISTRY_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -113,12 +145,16 @@ export interface WorkerConfig {
   batchSizeMax: number;
   sessionTimeoutMs: number;
   kafka: KafkaSettings;
+  psp: PspConfig;
+  claimLeaseMs: number;
+  recovery: { intervalMs: number; batchSizeMax: number; concurrency: number };
   registry: { url: string; username: string | undefined; password: string | undefined };
 }
 
 /** Configuration of the payment API's worker. @throws ConfigError naming every bad variable */
 export function workerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig {
   const config = readConfig(workerShape, env);
+  refuseInProduction(config, pspProblems(config));
   return {
     logLevel: config.LOG_LEVEL,
     host: config.BIND_HOST,
@@ -128,6 +164,12 @@ export function workerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig
     batchSizeMax: config.WORKER_BATCH_SIZE_MAX,
     sessionTimeoutMs: config.KAFKA_SESSION_TIMEOUT_MS,
     kafka: config,
+    ...pspOf(config),
+    recovery: {
+      intervalMs: config.RECOVERY_INTERVAL_MS,
+      batchSizeMax: config.RECOVERY_BATCH_SIZE_MAX,
+      concurrency: config.RECOVERY_CONCURRENCY,
+    },
     registry: {
       url: config.SCHEMA_REGISTRY_URL ?? `http://127.0.0.1:${config.REGISTRY_PORT}/apis/ccompat/v7`,
       username: config.SCHEMA_REGISTRY_USERNAME,

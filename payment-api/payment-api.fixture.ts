@@ -1,14 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpApp, listen } from '#kit/http';
 import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
-import { createLog } from '#kit/log';
+import { createLog, type Logger } from '#kit/log';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { startSimulator } from '#psp-simulator/simulator';
 import { pingDatabase } from '#prisma/database';
 import { contentSecurityPolicyOf } from './pages/pages.route';
+import { recoverNext, type RecoveryWorld } from './recover-payments/recover-payments';
 import { paymentRoutes, type PaymentApiWorld } from './routes';
 import { createTossClient } from './toss/toss-client';
 
@@ -37,12 +39,23 @@ export interface TestApi {
   order(productNos?: number[]): Promise<{ orderId: string; orderName: string; amount: number }>;
   /** A shopper authenticates at the PSP: the payment key. */
   authenticate(orderId: string, amount: number): Promise<string>;
+  /** Checks out, authenticates and confirms. */
+  paid(
+    productNos?: number[],
+  ): Promise<{ orderId: string; amount: number; paymentKey: string; lineNos: number[] }>;
+  /** As an administrator; `key` is the idempotency key. */
+  cancel(orderId: string, paymentOrderNos?: number[], key?: string): Promise<Answer>;
+  /** One recovery after the other until nothing is due; how each ended. Leases end after `leaseMs`. */
+  recover(over?: Partial<RecoveryWorld>): Promise<string[]>;
   confirm(paymentKey: string, orderId: string, amount: number | string): Promise<Answer>;
   /** The PSP's log of confirm calls for an order. */
   confirmCalls(orderId: string): Promise<Json[]>;
   payment(orderId: string): Promise<Json>;
   /** `from → to` of every history row of an order, in order. */
   history(orderId: string): Promise<string[]>;
+  /** Rows of `payment_cancels` and of `payment_orders`. */
+  cancels(orderId: string): Promise<Json[]>;
+  lines(orderId: string): Promise<Json[]>;
   /** Outbox rows of an order, decoded. */
   events(orderId: string): Promise<Json[]>;
   close(): Promise<void>;
@@ -50,6 +63,8 @@ export interface TestApi {
 
 /** Time limits are short, so that a silent PSP is soon seen as silent. */
 export const PSP_TIMEOUT_MS = 400;
+/** The simulator's, and ours: Toss wants a second. */
+export const CANCEL_INTERVAL_MS = 100;
 
 async function json(url: string, method: string, body?: unknown, headers: Record<string, string> = {}) {
   const response = await fetch(url, {
@@ -65,60 +80,39 @@ async function json(url: string, method: string, body?: unknown, headers: Record
   return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
 }
 
-export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise<TestApi> {
-  const database = await openTestDatabase('paymentApi');
-  const dir = mkdtempSync(join(tmpdir(), 'payment-api-'));
-  const log = createLog('payment-api', 'silent');
-  const simulator = await startSimulator({ port: 0, host: '127.0.0.1', dir, clock: systemClock, log });
-  const { encode, decode } = testCodec();
-  const world: PaymentApiWorld = {
-    db: database.db,
-    psp: createTossClient({
-      baseUrl: simulator.url,
-      secretKey: 'test_sk_simulator',
-      timeoutMs: PSP_TIMEOUT_MS,
-    }),
-    encode,
-    ids: systemIds,
-    clock: systemClock,
-    pspPauseMs: 5,
-    adminKeys: ['rotated-out-soon', ADMIN_KEY],
-    paymentWindow: { kind: 'simulator', url: `${simulator.url}/window` },
-    ...over,
-  };
-  const server = await listen(
-    createHttpApp({
-      log,
-      readiness: { database: () => pingDatabase(database.db) },
-      contentSecurityPolicy: contentSecurityPolicyOf(world.paymentWindow),
-      routes: (app) => paymentRoutes(app, world),
-    }),
-    0,
-    '127.0.0.1',
-  );
-  const url = `http://127.0.0.1:${server.port}`;
-  const call: TestApi['call'] = (method, path, body, headers) => json(`${url}${path}`, method, body, headers);
-  const psp: TestApi['psp'] = async (method, path, body) =>
-    (await json(`${simulator.url}${path}`, method, body)).body;
+/** Recovery as a worker runs it; a claim that is older than no time at all is past its lease. */
+export function recoveryWorldOf(
+  world: PaymentApiWorld,
+  log: Logger,
+  over: Partial<RecoveryWorld> = {},
+): RecoveryWorld & { outcomes: string[] } {
+  const outcomes: string[] = [];
   return {
-    url,
-    pspUrl: simulator.url,
-    world,
-    database,
-    call,
-    psp,
-    async order(productNos = [1, 2, 3]) {
-      return (await call('POST', '/api/payments/checkout', { productNos })).body.data;
-    },
-    async authenticate(orderId, amount) {
-      return (await psp('POST', '/simulator/payments', { orderId, amount })).paymentKey;
-    },
-    confirm: (paymentKey, orderId, amount) =>
-      call('POST', '/api/payments/confirm', { paymentKey, orderId, amount }),
-    async confirmCalls(orderId) {
-      const { calls } = await psp('GET', `/simulator/calls?orderId=${orderId}`);
-      return calls.filter((entry: Json) => entry.path === '/v1/payments/confirm');
-    },
+    ...world,
+    log,
+    claimLeaseMs: 1,
+    pspTimeoutMs: PSP_TIMEOUT_MS,
+    count: (kind, outcome) => outcomes.push(`${kind}: ${outcome}`),
+    ...over,
+    outcomes,
+  };
+}
+
+const ROUNDS_MAX = 50;
+
+/** @throws Error when something stays due */
+export async function recoverAll(world: RecoveryWorld & { outcomes: string[] }): Promise<string[]> {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    if (!(await recoverNext(world))) return world.outcomes;
+  }
+  throw new Error(`recovery does not come to an end: ${world.outcomes.join(', ')}`);
+}
+
+type Reading = Pick<TestApi, 'payment' | 'history' | 'events' | 'cancels' | 'lines'>;
+
+function readingOf(database: TestDatabase): Reading {
+  const { decode } = testCodec();
+  return {
     async payment(orderId) {
       const [row] = await database.administer('SELECT * FROM payment_events WHERE order_id = ?', [orderId]);
       return row;
@@ -138,6 +132,94 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
       );
       return Promise.all(rows.map(async (row) => ({ ...row, decoded: await decode(row.payload) })));
     },
+    cancels: (orderId) =>
+      database.administer<Json[]>('SELECT * FROM payment_cancels WHERE order_id = ? ORDER BY no', [orderId]),
+    lines: (orderId) =>
+      database.administer<Json[]>('SELECT * FROM payment_orders WHERE order_id = ? ORDER BY no', [orderId]),
+  };
+}
+
+export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise<TestApi> {
+  const database = await openTestDatabase('paymentApi');
+  const dir = mkdtempSync(join(tmpdir(), 'payment-api-'));
+  const log = createLog('payment-api', 'silent');
+  const simulator = await startSimulator({
+    port: 0,
+    host: '127.0.0.1',
+    dir,
+    clock: systemClock,
+    log,
+    cancelIntervalMs: CANCEL_INTERVAL_MS,
+  });
+  const { encode } = testCodec();
+  const world: PaymentApiWorld = {
+    db: database.db,
+    psp: createTossClient({
+      baseUrl: simulator.url,
+      secretKey: 'test_sk_simulator',
+      timeoutMs: PSP_TIMEOUT_MS,
+    }),
+    encode,
+    ids: systemIds,
+    clock: systemClock,
+    pspPauseMs: 5,
+    cancelSpacingMs: CANCEL_INTERVAL_MS,
+    claimLeaseMs: 60_000,
+    adminKeys: ['rotated-out-soon', ADMIN_KEY],
+    paymentWindow: { kind: 'simulator', url: `${simulator.url}/window` },
+    ...over,
+  };
+  const server = await listen(
+    createHttpApp({
+      log,
+      readiness: { database: () => pingDatabase(database.db) },
+      contentSecurityPolicy: contentSecurityPolicyOf(world.paymentWindow),
+      routes: (app) => paymentRoutes(app, world),
+    }),
+    0,
+    '127.0.0.1',
+  );
+  const url = `http://127.0.0.1:${server.port}`;
+  const call: TestApi['call'] = (method, path, body, headers) => json(`${url}${path}`, method, body, headers);
+  const psp: TestApi['psp'] = async (method, path, body) =>
+    (await json(`${simulator.url}${path}`, method, body)).body;
+  const order: TestApi['order'] = async (productNos = [1, 2, 3]) =>
+    (await call('POST', '/api/payments/checkout', { productNos })).body.data;
+  const authenticate: TestApi['authenticate'] = async (orderId, amount) =>
+    (await psp('POST', '/simulator/payments', { orderId, amount })).paymentKey;
+  const reading = readingOf(database);
+  return {
+    order,
+    authenticate,
+    async paid(productNos) {
+      const { orderId, amount } = await order(productNos);
+      const paymentKey = await authenticate(orderId, amount);
+      const { status } = await call('POST', '/api/payments/confirm', { paymentKey, orderId, amount });
+      if (status !== 200) throw new Error(`confirm answered ${status}`);
+      const lineNos = (await reading.lines(orderId)).map((line) => Number(line.no));
+      return { orderId, amount, paymentKey, lineNos };
+    },
+    cancel: (orderId, paymentOrderNos, key = randomUUID()) =>
+      call(
+        'POST',
+        `/api/payments/${orderId}/cancel`,
+        { cancelReason: 'changed my mind', ...(paymentOrderNos === undefined ? {} : { paymentOrderNos }) },
+        { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': key },
+      ),
+    recover: (parts) => recoverAll(recoveryWorldOf(world, log, parts)),
+    url,
+    pspUrl: simulator.url,
+    world,
+    database,
+    call,
+    psp,
+    confirm: (paymentKey, orderId, amount) =>
+      call('POST', '/api/payments/confirm', { paymentKey, orderId, amount }),
+    async confirmCalls(orderId) {
+      const { calls } = await psp('GET', `/simulator/calls?orderId=${orderId}`);
+      return calls.filter((entry: Json) => entry.path === '/v1/payments/confirm');
+    },
+    ...reading,
     async close() {
       await server.close();
       await simulator.close();

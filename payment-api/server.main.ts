@@ -6,7 +6,7 @@ import { runService } from '#kit/process';
 import { openDatabase, pingDatabase } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
 import { createEncoder } from '#contracts/codec';
-import { serverConfig } from './config';
+import { CANCEL_SPACING_MS, serverConfig } from './config';
 import { contentSecurityPolicyOf } from './pages/pages.route';
 import { paymentRoutes } from './routes';
 import { createTossClient } from './toss/toss-client';
@@ -22,6 +22,8 @@ runService('payment-api', serverConfig, async (config, { log, releases }) => {
     ids: systemIds,
     clock: systemClock,
     pspPauseMs: config.psp.pauseMs,
+    cancelSpacingMs: CANCEL_SPACING_MS,
+    claimLeaseMs: config.claimLeaseMs,
     adminKeys: config.adminKeys,
     paymentWindow: config.paymentWindow,
   };

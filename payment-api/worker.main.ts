@@ -9,7 +9,9 @@ import { runService } from '#kit/process';
 import { openDatabase, pingDatabase } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
 import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
-import { workerConfig } from './config';
+import { CANCEL_SPACING_MS, workerConfig } from './config';
+import { startRecovery } from './recover-payments/recover-payments.timer';
+import { createTossClient } from './toss/toss-client';
 
 runService('payment-worker', workerConfig, async (config, { log, releases, fail }) => {
   collectDefaultMetrics();
@@ -18,13 +20,36 @@ runService('payment-worker', workerConfig, async (config, { log, releases, fail 
     help: 'Messages of the topic wallet, by how they ended',
     labelNames: ['outcome'],
   });
+  const recovered = new Counter({
+    name: 'payment_recovered_total',
+    help: 'Payments and cancels that recovery has taken over, by what they were and how it ended',
+    labelNames: ['kind', 'outcome'],
+  });
   const db = openDatabase(config.databaseUrl, config.databaseConnections);
   releases.push('database', () => db.$disconnect());
+  const encode = createEncoder(await loadSchemaIds(db));
+  const recovery = startRecovery(
+    {
+      db,
+      encode,
+      log,
+      psp: createTossClient(config.psp),
+      ids: systemIds,
+      clock: systemClock,
+      pspPauseMs: config.psp.pauseMs,
+      pspTimeoutMs: config.psp.timeoutMs,
+      cancelSpacingMs: CANCEL_SPACING_MS,
+      claimLeaseMs: config.claimLeaseMs,
+      count: (kind, outcome) => recovered.inc({ kind, outcome }),
+    },
+    config.recovery,
+  );
+  releases.push('recovery', () => recovery.stop());
   const loop = await consumeSettlements(
     {
       db,
       decode: createDecoder(openWriterSchemas(config.registry)),
-      encode: createEncoder(await loadSchemaIds(db)),
+      encode,
       ids: systemIds,
       clock: systemClock,
       log,
@@ -42,7 +67,7 @@ runService('payment-worker', workerConfig, async (config, { log, releases, fail 
     log,
     readiness: { database: () => pingDatabase(db), consumer: () => loop.ready() },
     metrics: () => register.metrics(),
-    isAlive: () => loop.isAlive(),
+    isAlive: () => loop.isAlive() && recovery.isAlive(),
     routes: () => {},
   });
   const server = await listen(app, config.port, config.host);

@@ -7,6 +7,8 @@ GRANT SELECT                 ON {database}.products                TO 'payment_a
 GRANT SELECT, INSERT, UPDATE ON {database}.payment_events          TO 'payment_api'@'%';
 GRANT SELECT, INSERT, UPDATE ON {database}.payment_orders          TO 'payment_api'@'%';
 GRANT SELECT, INSERT         ON {database}.payment_order_histories TO 'payment_api'@'%';
+GRANT SELECT, INSERT, UPDATE ON {database}.payment_cancels         TO 'payment_api'@'%';
+GRANT SELECT, INSERT         ON {database}.payment_cancel_lines    TO 'payment_api'@'%';
 GRANT SELECT, INSERT         ON {database}.outbox                  TO 'payment_api'@'%';
 GRANT SELECT, INSERT         ON {database}.inbox                   TO 'payment_api'@'%';
 GRANT SELECT, INSERT, UPDATE ON {database}.dead_letters            TO 'payment_api'@'%';

@@ -32,7 +32,12 @@ function write(dir: string, name: string, sql: string): void {
   writeFileSync(join(dir, name, 'migration.sql'), sql);
 }
 
-const NAMES = ['20261101000000_payments', '20261101000100_wallets', '20261101000200_outbox'];
+const NAMES = [
+  '20261101000000_payments',
+  '20261101000100_wallets',
+  '20261101000200_outbox',
+  '20261122000000_cancels',
+];
 const FIRST = '20260101000000_first';
 const SECOND = '20260102000000_second';
 const TWO = {

@@ -9,6 +9,8 @@ export interface Standing {
   /** Wallet events acknowledged so far; they are numbered densely from 1. */
   acknowledgedEvents: number;
   lines: ReadonlyMap<number, { sellerNo: number; amount: Won }>;
+  /** Lines of each cancel, by cancel id. */
+  cancels: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 export type WalletEvent = Extract<
@@ -51,6 +53,14 @@ export function judge(event: WalletEvent, seq: number | null, standing: Standing
       do: 'park',
       reason: `${event.value.entries.length} of ${standing.lines.size} lines were settled`,
     };
+  }
+  if (event.record === 'wallet.CancellationSettled') {
+    const { cancelId, entries } = event.value;
+    const lines = standing.cancels.get(cancelId);
+    if (lines === undefined) return { do: 'park', reason: `unknown cancel ${cancelId}` };
+    const settled = new Set(entries.map(({ paymentOrderNo }) => paymentOrderNo));
+    if (settled.size !== lines.size || [...settled].some((no) => !lines.has(no)))
+      return { do: 'park', reason: `cancel ${cancelId} is of other lines than were settled` };
   }
   return { do: 'acknowledge' };
 }

@@ -19,7 +19,15 @@ export async function lockStanding(tx: Tx, orderId: string): Promise<Standing | 
     WHERE p.order_id = ${orderId} FOR UPDATE OF p`;
   const [first] = rows;
   if (first === undefined) return undefined;
+  const canceled = await tx.$queryRaw<{ id: string; line_no: bigint }[]>`
+    SELECT c.id, l.payment_order_no AS line_no
+    FROM payment_cancels c JOIN payment_cancel_lines l ON l.payment_cancel_no = c.no
+    WHERE c.payment_event_no = ${first.no} AND c.status = 'SUCCESS'`;
+  const cancels = new Map<string, Set<number>>();
+  for (const row of canceled)
+    cancels.set(row.id, (cancels.get(row.id) ?? new Set()).add(Number(row.line_no)));
   return {
+    cancels,
     paymentEventNo: first.no,
     lastEventSeq: Number(first.last_event_seq),
     acknowledgedEvents: Number(first.acknowledged_events),

@@ -2,6 +2,7 @@ import { Router } from 'express';
 import { z } from 'zod';
 import { answer, jsonBody, otherMethods, parse } from '#kit/http';
 import { wonToNumber } from '#kit/money';
+import { idempotencyKey } from '../payment/parameters';
 import { checkout, type CheckoutWorld } from './checkout';
 
 const PRODUCTS_MAX = 100;
@@ -10,17 +11,12 @@ export const checkoutBody = z.strictObject({
   productNos: z.array(z.int().positive()).min(1).max(PRODUCTS_MAX),
 });
 
-export const idempotencyKey = z
-  .string()
-  .regex(/^[\x21-\x7e]{8,300}$/, 'must be 8 to 300 printable ASCII characters')
-  .optional();
-
 /** `POST /api/payments/checkout` */
 export function checkoutRoute(world: CheckoutWorld): Router {
   return Router()
     .post('/api/payments/checkout', ...jsonBody, async (req, res) => {
       const { productNos } = parse(checkoutBody, req.body);
-      const { 'Idempotency-Key': key } = parse(z.object({ 'Idempotency-Key': idempotencyKey }), {
+      const { 'Idempotency-Key': key } = parse(z.object({ 'Idempotency-Key': idempotencyKey.optional() }), {
         'Idempotency-Key': req.get('Idempotency-Key'),
       });
       const { order, isReplay } = await checkout(world, { productNos, idempotencyKey: key ?? null });

@@ -1,27 +1,8 @@
 import { Refusal } from '#kit/refusal';
 import type { Won } from '#kit/money';
 import type { Payment } from '../payment/payment';
-import type { PspAnswer } from '../toss/toss-client';
-import { meaningOf } from '../toss/toss-codes';
-import type { TossPayment } from '../toss/toss-payment';
 
-/** Confirm calls under one idempotency key, and idempotency keys in one claim. */
-export const SAME_KEY_CALLS_MAX = 3;
-export const ATTEMPTS_MAX = 3;
 const RETRY_AFTER_S = 1;
-const PAUSE_MAX_MS = 4_000;
-
-/** Pause after the `call`-th call (from 0) for one payment. */
-export function pauseBeforeCallMs(firstMs: number, call: number): number {
-  return Math.min(firstMs * 2 ** call, PAUSE_MAX_MS);
-}
-
-/** The longest that asking the PSP can take. A claim's lease must be longer, or recovery would cut into it. */
-export function askingMaxMs(timeoutMs: number): number {
-  const lookupsMax = ATTEMPTS_MAX;
-  const callsMax = ATTEMPTS_MAX * SAME_KEY_CALLS_MAX + lookupsMax;
-  return callsMax * (timeoutMs + PAUSE_MAX_MS);
-}
 
 /**
  * May this confirm request claim the payment? A pure rule over the payment as it is locked.
@@ -55,87 +36,4 @@ export function admit(payment: Payment, request: { paymentKey: string; amount: W
 
 export function refusedByPsp({ code, message }: { code: string; message: string }): Refusal {
   return new Refusal('PEC0004', { data: { psp: { code, message } }, internal: `the PSP refused: ${code}` });
-}
-
-/** What to do after an answer of the PSP. The first five end the attempt, the last three ask on. */
-export type Step =
-  | { do: 'succeed'; payment: TossPayment }
-  | { do: 'fail'; code: string; message: string }
-  | { do: 'release'; because: 'unusable-key' | 'misconfiguration'; code: string; message: string }
-  | { do: 'leave-unknown'; reason: string; alarm: boolean }
-  | { do: 'look-up' }
-  | { do: 'repeat-same-key' }
-  | { do: 'new-attempt' };
-
-export interface Progress {
-  asked: 'confirm' | 'lookup';
-  /** Confirm calls made under the current idempotency key. */
-  sameKeyCalls: number;
-  /** Idempotency keys used in this claim. */
-  attempts: number;
-}
-
-type Claimed = Pick<Payment, 'orderId' | 'paymentKey' | 'totalAmount' | 'currency'>;
-
-/** Is the PSP's payment the one of this order, in every respect? A DONE payment of somebody else pays nothing. */
-export function matches(payment: Claimed, psp: TossPayment): boolean {
-  return (
-    psp.paymentKey === payment.paymentKey &&
-    psp.orderId === payment.orderId &&
-    psp.totalAmount === payment.totalAmount &&
-    psp.currency === payment.currency
-  );
-}
-
-function stepAfterPayment(payment: Claimed, psp: TossPayment, progress: Progress): Step {
-  if (!matches(payment, psp)) {
-    const reason = `the PSP's ${psp.status} payment is not this order's: ${psp.orderId}, ${psp.totalAmount} ${psp.currency}`;
-    return { do: 'leave-unknown', reason, alarm: true };
-  }
-  switch (psp.status) {
-    case 'DONE':
-      return { do: 'succeed', payment: psp };
-    case 'ABORTED':
-    case 'EXPIRED':
-      return { do: 'fail', code: psp.status, message: `the payment is ${psp.status} at the PSP` };
-    case 'IN_PROGRESS':
-      if (progress.asked === 'confirm') return { do: 'look-up' };
-      if (progress.attempts < ATTEMPTS_MAX) return { do: 'new-attempt' };
-      return {
-        do: 'leave-unknown',
-        reason: `still IN_PROGRESS after ${progress.attempts} attempts`,
-        alarm: false,
-      };
-    case 'READY':
-    case 'WAITING_FOR_DEPOSIT':
-    case 'CANCELED':
-    case 'PARTIAL_CANCELED':
-      return { do: 'leave-unknown', reason: `${psp.status} at the PSP`, alarm: false };
-  }
-}
-
-/** Decides what an answer of the PSP means for the claimed payment. Pure; the table is that of `docs/states.md`. */
-export function decide(payment: Claimed, answer: PspAnswer, progress: Progress): Step {
-  const repeatOrLeave = (reason: string): Step =>
-    progress.asked === 'confirm' && progress.sameKeyCalls < SAME_KEY_CALLS_MAX
-      ? { do: 'repeat-same-key' }
-      : { do: 'leave-unknown', reason, alarm: false };
-  if (answer.kind === 'payment') return stepAfterPayment(payment, answer.payment, progress);
-  if (answer.kind === 'none') return repeatOrLeave(`no answer from the PSP: ${answer.reason}`);
-  const { code, message } = answer;
-  // A lookup's error says nothing about the payment; recovery asks again later.
-  if (progress.asked === 'lookup') return { do: 'leave-unknown', reason: `lookup: ${code}`, alarm: false };
-  const meaning = meaningOf(code);
-  switch (meaning) {
-    case 'refusal':
-      return { do: 'fail', code, message };
-    case 'misconfiguration':
-    case 'unusable-key':
-      return { do: 'release', because: meaning, code, message };
-    case 'in-progress':
-      return repeatOrLeave(`the PSP still works on the request: ${code}`);
-    case 'already-processed':
-    case 'unclear':
-      return { do: 'look-up' };
-  }
 }

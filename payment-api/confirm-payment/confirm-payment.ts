@@ -1,34 +1,20 @@
-import type { Encode } from '#contracts/codec';
-import { sleep, type Clock } from '#kit/clock';
-import type { Ids } from '#kit/ids';
+import type { Clock } from '#kit/clock';
 import type { Logger } from '#kit/log';
 import type { Won } from '#kit/money';
 import { Refusal } from '#kit/refusal';
 import type { Database, Tx } from '#prisma/database';
-import { depart } from '#prisma/outbox';
 import { inTransaction, isDuplicateKey } from '#prisma/transaction';
+import { askPsp, type AskingWorld } from '../payment/ask-psp';
+import type { Ending } from '../payment/asking.rules';
 import type { Payment } from '../payment/payment';
-import { findPayment, linesOf, lockPayment } from '../payment/payment.store';
+import { findPayment, lockPayment } from '../payment/payment.store';
+import { recordFailure, recordSuccess, type RecordWorld } from '../payment/record-outcome';
 import { isPaid } from '../payment/states';
-import type { Psp } from '../toss/toss-client';
-import {
-  admit,
-  decide,
-  pauseBeforeCallMs,
-  refusedByPsp,
-  type Progress,
-  type Step,
-} from './confirm-payment.rules';
+import { admit, refusedByPsp } from './confirm-payment.rules';
 import * as store from './confirm-payment.store';
 
-export interface ConfirmWorld {
-  db: Database;
-  psp: Psp;
-  encode: Encode;
-  ids: Ids;
+export interface ConfirmWorld extends AskingWorld, RecordWorld {
   clock: Clock;
-  /** First pause between two calls for one payment; it doubles with each. */
-  pspPauseMs: number;
 }
 
 export interface ConfirmCommand {
@@ -37,8 +23,6 @@ export interface ConfirmCommand {
   amount: Won;
   traceparent: string | null;
 }
-
-type Ending = Exclude<Step, { do: 'look-up' | 'repeat-same-key' | 'new-attempt' }>;
 
 /**
  * Confirms a payment: claim → ask → decide → record. The PSP is asked outside any transaction. A crash between two
@@ -75,47 +59,6 @@ async function claim(
       throw new Refusal('PEC0006', { internal: 'the payment key belongs to another order' });
     throw error;
   }
-}
-
-/** Asks until an answer ends the attempt; `decide` bounds how often. */
-async function askPsp(world: ConfirmWorld, claimed: Payment, log: Logger): Promise<Ending> {
-  const { db, psp, pspPauseMs } = world;
-  const { orderId, totalAmount: amount, paymentKey } = claimed;
-  if (paymentKey === null) throw new Error(`order ${orderId} was claimed without a payment key`);
-  let payment = claimed;
-  const progress: Progress = { asked: 'confirm', sameKeyCalls: 0, attempts: 1 };
-  for (let call = 0; ; call += 1) {
-    if (progress.asked === 'confirm') progress.sameKeyCalls += 1;
-    const answer =
-      progress.asked === 'confirm'
-        ? await psp.confirm({ paymentKey, orderId, amount }, `confirm:${orderId}:${payment.attempt}`)
-        : await psp.lookUp(paymentKey);
-    const step = decide(payment, answer, progress);
-    log.info({ orderId, asked: progress.asked, answer: summary(answer), step: step.do }, 'asked the PSP');
-    switch (step.do) {
-      case 'look-up':
-        progress.asked = 'lookup';
-        continue;
-      case 'repeat-same-key':
-        break;
-      case 'new-attempt': {
-        const isStillOurs = await inTransaction(db, (tx) => store.countAttempt(tx, payment));
-        if (!isStillOurs)
-          return { do: 'leave-unknown', reason: 'another process has taken over', alarm: false };
-        payment = { ...payment, attempt: payment.attempt + 1 };
-        Object.assign(progress, { asked: 'confirm', sameKeyCalls: 0, attempts: progress.attempts + 1 });
-        break;
-      }
-      default:
-        return step;
-    }
-    await sleep(pauseBeforeCallMs(pspPauseMs, call));
-  }
-}
-
-function summary(answer: Awaited<ReturnType<Psp['lookUp']>>): string {
-  if (answer.kind === 'payment') return answer.payment.status;
-  return answer.kind === 'error' ? answer.code : answer.reason;
 }
 
 /** Writes the ending down, fenced by the claim, and answers. */
@@ -159,31 +102,25 @@ async function record(
 
 async function write(
   tx: Tx,
-  { encode, ids }: ConfirmWorld,
+  world: ConfirmWorld,
   payment: Payment,
   ending: Ending,
   approvedAt: Date | null,
   traceparent: string | null,
 ): Promise<boolean> {
-  if (ending.do === 'fail') return store.recordFailure(tx, payment, ending.code, ending.message);
   if (ending.do === 'release') return store.release(tx, payment, ending.code, ending.message);
   if (ending.do === 'leave-unknown') return store.leaveUnknown(tx, payment, ending.reason);
+  if (ending.do === 'fail') return recordFailure(tx, payment, { ...ending, changedBy: 'confirm' });
   if (approvedAt === null) throw new Error('a success without a time');
-  if (!(await store.recordSuccess(tx, payment, ending.payment, approvedAt))) return false;
-  const lines = await linesOf(tx, payment);
-  await depart(tx, encode, [
-    {
-      eventId: ids.eventId(),
-      topic: 'payment',
-      aggregateId: payment.orderId,
-      seq: payment.lastEventSeq + 1,
-      record: 'payment.PaymentConfirmed',
-      value: store.paymentConfirmed(payment, lines, approvedAt),
-      idempotencyKey: `payment.PaymentConfirmed:${payment.orderId}`,
-      traceparent,
-    },
-  ]);
-  return true;
+  const { payment: psp } = ending;
+  const recorded = await recordSuccess(tx, world, payment, {
+    psp,
+    approvedAt,
+    changedBy: 'confirm',
+    reason: 'PAYMENT_CONFIRMATION_DONE',
+    traceparent,
+  });
+  return recorded !== undefined;
 }
 
 /** Somebody else has ended the payment meanwhile. What stands there now is the answer; ours is kept in the log. */

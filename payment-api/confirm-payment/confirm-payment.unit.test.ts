@@ -1,14 +1,14 @@
 import type { PaymentStatus } from '../payment/payment';
 import type { PspAnswer } from '../toss/toss-client';
 import {
-  admit,
   askingMaxMs,
   ATTEMPTS_MAX,
   decide,
   matches,
   pauseBeforeCallMs,
   SAME_KEY_CALLS_MAX,
-} from './confirm-payment.rules';
+} from '../payment/asking.rules';
+import { admit } from './confirm-payment.rules';
 
 const claimed = { orderId: 'order-1', paymentKey: 'key-1', totalAmount: 6000n, currency: 'KRW' };
 const psp = {
@@ -18,6 +18,8 @@ const psp = {
   currency: 'KRW',
   totalAmount: 6000n,
   approvedAt: new Date(0),
+  balanceAmount: 6000n,
+  cancels: [],
   raw: '{}',
 };
 const first = { asked: 'confirm' as const, sameKeyCalls: 1, attempts: 1 };

@@ -12,3 +12,17 @@ export const paymentStatus = z.enum([
   'PARTIAL_CANCELED',
   'CANCELED',
 ]);
+
+/** 8 to 300 printable ASCII characters without blanks. */
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{8,300}$/, 'must be 8 to 300 printable ASCII characters');
+
+const LINES_MAX = 100;
+
+/** Lines of an order, each once. */
+export const paymentOrderNos = z
+  .array(z.int().positive())
+  .min(1)
+  .max(LINES_MAX)
+  .refine((nos) => new Set(nos).size === nos.length, 'must name each line once');

@@ -1,7 +1,7 @@
 import { wonFromText, sumWon } from '#kit/money';
 import { Prisma, type Reader, type Tx } from '#prisma/database';
-import type { ChangedBy, Payment, PaymentLine, PaymentStatus } from './payment';
-import { assertMove } from './states';
+import type { ChangedBy, Payment, PaymentLine, PaymentLineStatus, PaymentStatus } from './payment';
+import { assertMove, lineMove } from './states';
 
 interface PaymentRow {
   no: bigint;
@@ -63,17 +63,20 @@ interface LineRow {
   product_no: bigint;
   seller_no: bigint;
   amount: Prisma.Decimal;
+  payment_order_status: PaymentLineStatus;
 }
 
 /** @throws Error when the lines do not sum to the payment's total: the rows were tampered with */
 export async function linesOf(db: Reader, payment: Payment): Promise<PaymentLine[]> {
   const rows = await db.$queryRaw<LineRow[]>`
-    SELECT no, product_no, seller_no, amount FROM payment_orders WHERE payment_event_no = ${payment.no} ORDER BY no`;
+    SELECT no, product_no, seller_no, amount, payment_order_status FROM payment_orders
+    WHERE payment_event_no = ${payment.no} ORDER BY no`;
   const lines = rows.map((row) => ({
     no: row.no,
     productNo: row.product_no,
     sellerNo: row.seller_no,
     amount: wonFromText(row.amount.toFixed(2)),
+    status: row.payment_order_status,
   }));
   const sum = sumWon(lines.map((line) => line.amount));
   if (sum !== payment.totalAmount) {
@@ -89,6 +92,8 @@ export interface Move {
   reason: string;
   /** What else changes with the status. */
   set?: Prisma.Sql;
+  /** The lines that move; all of them by default. */
+  lines?: readonly PaymentLine[];
 }
 
 const REASON_CHARACTERS_MAX = 500;
@@ -100,22 +105,46 @@ const REASON_CHARACTERS_MAX = 500;
  * stopped for a while cannot overwrite what others have decided since.
  *
  * @returns false when the row has moved on: read it again
+ * @throws Error when a line does not stand where its payment does: the rows were tampered with
  */
 export async function movePayment(
   tx: Tx,
   payment: Payment,
-  { to, changedBy, reason, set }: Move,
+  { to, changedBy, reason, set, lines }: Move,
 ): Promise<boolean> {
-  assertMove(payment.status, to);
+  assertMove(payment.status, to, changedBy);
   const moved = await tx.$executeRaw`
     UPDATE payment_events SET status = ${to}${set === undefined ? Prisma.empty : Prisma.sql`, ${set}`}
     WHERE no = ${payment.no} AND status = ${payment.status} AND claim_token <=> ${payment.claimToken}`;
   if (moved === 0) return false;
-  await tx.$executeRaw`
+  const line = lineMove(payment.status, to);
+  const chosen =
+    lines === undefined
+      ? Prisma.sql`payment_event_no = ${payment.no}`
+      : Prisma.sql`payment_event_no = ${payment.no} AND no IN (${Prisma.join(lines.map(({ no }) => no))})`;
+  const written = await tx.$executeRaw`
     INSERT INTO payment_order_histories (payment_order_no, previous_status, new_status, changed_by, reason)
-    SELECT no, payment_order_status, ${to}, ${changedBy}, ${reason.slice(0, REASON_CHARACTERS_MAX)}
-    FROM payment_orders WHERE payment_event_no = ${payment.no}`;
+    SELECT no, payment_order_status, ${line.to}, ${changedBy}, ${reason.slice(0, REASON_CHARACTERS_MAX)}
+    FROM payment_orders WHERE ${chosen} AND payment_order_status = ${line.from}`;
   await tx.$executeRaw`
-    UPDATE payment_orders SET payment_order_status = ${to} WHERE payment_event_no = ${payment.no}`;
+    UPDATE payment_orders SET payment_order_status = ${line.to} WHERE ${chosen} AND payment_order_status = ${line.from}`;
+  if (lines !== undefined && written !== lines.length)
+    throw new Error(`order ${payment.orderId}: ${written} of ${lines.length} lines were ${line.from}`);
   return true;
+}
+
+/** Rows changed: a fenced write that leaves the status where it is. @returns false when the row has moved on */
+export async function touchPayment(tx: Tx, payment: Payment, set: Prisma.Sql): Promise<boolean> {
+  const touched = await tx.$executeRaw`
+    UPDATE payment_events SET ${set}, updated_at = NOW(3)
+    WHERE no = ${payment.no} AND status = ${payment.status} AND claim_token <=> ${payment.claimToken}`;
+  return touched === 1;
+}
+
+/** Counts a further attempt before its call, so that its idempotency key is never used for another. */
+export async function countAttempt(tx: Tx, payment: Payment): Promise<boolean> {
+  const counted = await tx.$executeRaw`
+    UPDATE payment_events SET attempt = attempt + 1
+    WHERE no = ${payment.no} AND status = 'EXECUTING' AND claim_token = ${payment.claimToken}`;
+  return counted === 1;
 }

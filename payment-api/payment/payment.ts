@@ -3,6 +3,11 @@ import type { Won } from '#kit/money';
 export type PaymentStatus =
   'NOT_STARTED' | 'EXECUTING' | 'SUCCESS' | 'FAILURE' | 'UNKNOWN' | 'PARTIAL_CANCELED' | 'CANCELED';
 
+/** A line is canceled whole. */
+export type PaymentLineStatus = Exclude<PaymentStatus, 'PARTIAL_CANCELED'>;
+
+export type CancelStatus = 'REQUESTED' | 'EXECUTING' | 'SUCCESS' | 'FAILURE' | 'UNKNOWN' | 'UNALLOCATED';
+
 /** Who moved a payment; stands in every history row. */
 export type ChangedBy =
   'checkout' | 'confirm' | 'recovery' | 'cancel' | 'webhook-lookup' | 'reconcile' | 'admin';
@@ -17,7 +22,7 @@ export interface Payment {
   status: PaymentStatus;
   paymentKey: string | null;
   approvedAt: Date | null;
-  /** Present while an attempt holds the payment. */
+  /** Present while an attempt, or a look of recovery, holds the payment. */
   claimToken: string | null;
   /** Attempts to confirm at the PSP so far; part of the idempotency key of each. */
   attempt: number;
@@ -32,4 +37,28 @@ export interface PaymentLine {
   productNo: bigint;
   sellerNo: bigint;
   amount: Won;
+  status: PaymentLineStatus;
+}
+
+/** A row of `payment_cancels`. */
+export interface Cancel {
+  no: bigint;
+  cancelId: string;
+  paymentNo: bigint;
+  orderId: string;
+  status: CancelStatus;
+  cancelAmount: Won;
+  /** What was left at the PSP before it. */
+  refundableAmount: Won;
+  reason: string;
+  transactionKey: string | null;
+  canceledAt: Date | null;
+  resultingStatus: 'PARTIAL_CANCELED' | 'CANCELED' | null;
+  eventSeq: number | null;
+  claimToken: string | null;
+  /** Idempotency keys used at the PSP so far. */
+  attempt: number;
+  failedCount: number;
+  failure: { code: string; message: string } | null;
+  bodyHash: string | null;
 }

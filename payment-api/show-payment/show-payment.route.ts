@@ -13,7 +13,10 @@ export function showPaymentRoute({ db }: { db: Database }): Router {
       const params = parse(z.object({ orderId }), req.params);
       const payment = await db.paymentEvent.findUnique({
         where: { orderId: params.orderId },
-        include: { orders: { include: { product: true }, orderBy: { no: 'asc' } } },
+        include: {
+          orders: { include: { product: true }, orderBy: { no: 'asc' } },
+          cancels: { include: { lines: true }, orderBy: { no: 'asc' } },
+        },
       });
       if (payment === null) throw new Refusal('PEC0003');
       answer(res, {
@@ -36,7 +39,14 @@ export function showPaymentRoute({ db }: { db: Database }): Router {
           amount: wonToNumber(wonFromText(line.amount.toFixed(2))),
           status: line.status,
         })),
-        cancels: [],
+        cancels: payment.cancels.map((cancel) => ({
+          cancelId: cancel.id,
+          cancelAmount: wonToNumber(wonFromText(cancel.cancelAmount.toFixed(2))),
+          cancelReason: cancel.cancelReason,
+          status: cancel.status,
+          canceledAt: cancel.canceledAt,
+          paymentOrderNos: cancel.lines.map((line) => Number(line.paymentOrderNo)),
+        })),
       });
     })
     .all('/api/payments/:orderId', otherMethods('GET'));

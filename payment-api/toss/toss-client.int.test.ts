@@ -54,6 +54,8 @@ test('When a payment is confirmed, then the request is as Toss wants it and the 
       currency: 'KRW',
       totalAmount: 6000n,
       approvedAt: new Date('2026-11-22T03:00:00Z'),
+      balanceAmount: 6000n,
+      cancels: [],
       raw: JSON.stringify(PAYMENT),
     },
   });

@@ -18,6 +18,22 @@ export interface Psp {
   confirm(request: ConfirmRequest, idempotencyKey: string): Promise<PspAnswer>;
   /** The payment as the PSP sees it now. */
   lookUp(paymentKey: string): Promise<PspAnswer>;
+  /** The order's payment as the PSP sees it now, whatever its payment key is. */
+  lookUpOrder(orderId: string): Promise<PspAnswer>;
+  /**
+   * Gives money back, whole or in part.
+   *
+   * @returns the payment with the new entry in `cancels`
+   */
+  cancel(request: CancelRequest, idempotencyKey: string): Promise<PspAnswer>;
+}
+
+export interface CancelRequest {
+  paymentKey: string;
+  cancelReason: string;
+  cancelAmount: bigint;
+  /** What is left before this cancel: the PSP refuses when it is not so. */
+  refundableAmount: bigint;
 }
 
 export interface ConfirmRequest {
@@ -105,6 +121,21 @@ export function createTossClient({ baseUrl, secretKey, timeoutMs }: TossClientOp
     },
     lookUp(paymentKey) {
       return call('GET', `/v1/payments/${encodeURIComponent(paymentKey)}`);
+    },
+    lookUpOrder(orderId) {
+      return call('GET', `/v1/payments/orders/${encodeURIComponent(orderId)}`);
+    },
+    cancel({ paymentKey, cancelReason, cancelAmount, refundableAmount }, idempotencyKey) {
+      return call(
+        'POST',
+        `/v1/payments/${encodeURIComponent(paymentKey)}/cancel`,
+        {
+          cancelReason,
+          cancelAmount: Number(cancelAmount),
+          refundableAmount: Number(refundableAmount),
+        },
+        idempotencyKey,
+      );
     },
   };
 }

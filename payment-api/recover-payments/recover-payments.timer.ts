@@ -1,0 +1,70 @@
+import { sleep } from '#kit/clock';
+import { recoverNext, type RecoveryWorld } from './recover-payments';
+
+export interface RecoveryTimer {
+  /** False when no round has ended for long: the process should be restarted. */
+  isAlive(): boolean;
+  /** Takes nothing new over and waits for what is under way, at most 10 s: a lease brings back what is cut off. */
+  stop(): Promise<void>;
+}
+
+const STALLED_MS = 15 * 60_000;
+const STOP_GRACE_MS = 10_000;
+
+/**
+ * Recovers what is due, round after round, in as many instances as there are. A round takes at most `batchSizeMax`, of
+ * which `concurrency` at a time; each is taken only when somebody is free for it, so that none waits while its lease runs.
+ */
+export function startRecovery(
+  world: RecoveryWorld,
+  options: { intervalMs: number; batchSizeMax: number; concurrency: number },
+): RecoveryTimer {
+  const { intervalMs, batchSizeMax, concurrency } = options;
+  const stopping = new AbortController();
+  let lastRoundAt = Date.now();
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      const taken = await recoverRound(world, {
+        batchSizeMax,
+        concurrency,
+        isStopping: () => stopping.signal.aborted,
+      });
+      lastRoundAt = Date.now();
+      // A full round means that there is more.
+      if (taken < batchSizeMax) await sleep(intervalMs, stopping.signal);
+    }
+  };
+  const running = run();
+  return {
+    isAlive: () => Date.now() - lastRoundAt < STALLED_MS,
+    async stop() {
+      stopping.abort();
+      await Promise.race([running, sleep(STOP_GRACE_MS)]);
+    },
+  };
+}
+
+/** @returns how many were taken over */
+export async function recoverRound(
+  world: RecoveryWorld,
+  limits: { batchSizeMax: number; concurrency: number; isStopping?: () => boolean },
+): Promise<number> {
+  const { batchSizeMax, concurrency, isStopping = () => false } = limits;
+  let taken = 0;
+  const worker = async (): Promise<void> => {
+    while (taken < batchSizeMax && !isStopping()) {
+      taken += 1;
+      try {
+        if (await recoverNext(world)) continue;
+        taken -= 1;
+        return;
+      } catch (error) {
+        // Its lease brings it back; a database that is gone is found again in a later round.
+        world.log.error({ err: error }, 'recovery failed');
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, batchSizeMax) }, worker));
+  return taken;
+}
