@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { RegistryUnavailableError } from '#contracts/codec';
-import type { PaymentSettled } from '#contracts/generated-types';
+import type { CancellationSettled, PaymentSettled } from '#contracts/generated-types';
 import { HEADER } from '#contracts/topics';
 import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
@@ -181,4 +181,47 @@ test('When the registry does not answer, then nothing is parked and nothing hold
   );
   expect(await deadLetters(settled.orderId)).toEqual([]);
   expect(await isWalletDone(settled.orderId)).toBe(false);
+});
+
+describe('a cancel’s debit', () => {
+  /** A paid and acknowledged order, a cancel of its first line, and what a correct wallet reports of it. */
+  async function canceled(): Promise<CancellationSettled> {
+    const settled = await paid();
+    await acknowledgeSettlement(world, message(settled));
+    const { orderId, entries } = settled;
+    expect(await isWalletDone(orderId)).toBe(true);
+    const { status, body } = await api.cancel(orderId, [entries[0]?.paymentOrderNo ?? 0]);
+    expect(status).toBe(200);
+    outcomes.splice(0);
+    const { cancelId } = body.data;
+    return { orderId, currency: 'KRW', cancelId, settledAt: new Date(), entries: entries.slice(0, 1) };
+  }
+  const debit = (value: CancellationSettled, seq = 2): ConsumedMessage => ({
+    ...message({ ...value, entries: [] }, seq),
+    value: encode('wallet.CancellationSettled', value),
+    headers: {
+      [HEADER.eventId]: randomUUID(),
+      [HEADER.eventType]: 'wallet.CancellationSettled',
+      [HEADER.aggregateSeq]: String(seq),
+    },
+  });
+
+  test('When a cancel is on its way, then the wallet is not done until its debit is acknowledged', async () => {
+    const value = await canceled();
+    expect(await isWalletDone(value.orderId)).toBe(false);
+    await acknowledgeSettlement(world, debit(value));
+    expect(outcomes).toEqual(['acknowledged']);
+    expect(await isWalletDone(value.orderId)).toBe(true);
+  });
+
+  test.each<[string, (value: CancellationSettled) => CancellationSettled, RegExp]>([
+    ['of another cancel', (value) => ({ ...value, cancelId: randomUUID() }), /unknown cancel/],
+    ['without its line', (value) => ({ ...value, entries: [] }), /of other lines/],
+  ])('When the debit is %s, then it is parked', async (_what, change, error) => {
+    const value = await canceled();
+    await acknowledgeSettlement(world, debit(change(value)));
+    expect(outcomes).toEqual(['parked']);
+    expect(await isWalletDone(value.orderId)).toBe(false);
+    expect((await deadLetters(value.orderId)).at(-1)?.error).toMatch(error);
+  });
 });

@@ -3,7 +3,7 @@ import type { Logger } from '#kit/log';
 import { sumWon } from '#kit/money';
 import { Prisma, type Tx } from '#prisma/database';
 import { depart } from '#prisma/outbox';
-import { isInFlight, type CancelEnding } from './cancel.rules';
+import { isInFlight, isNothingToCancel, type CancelEnding } from './cancel.rules';
 import { cancelLineNos, cancelsOf, insertCancel, insertCancelLines, moveCancel } from './cancel.store';
 import type { Cancel, ChangedBy, Payment, PaymentLine } from './payment';
 import { linesOf, lockPayment, movePayment } from './payment.store';
@@ -171,8 +171,9 @@ async function recordCancelFailure(
       failure_message = ${failure.message}`,
   });
   if (!moved) return undefined;
-  // Whatever made the PSP refuse may be a cancel that we do not know of.
-  await tx.$executeRaw`UPDATE payment_events SET next_check_at = NOW(3) WHERE no = ${cancel.paymentNo}`;
+  // Less is left at the PSP than we thought: there may be a cancel that we do not know of.
+  if (isNothingToCancel(code))
+    await tx.$executeRaw`UPDATE payment_events SET next_check_at = NOW(3) WHERE no = ${cancel.paymentNo}`;
   return { ...cancel, status: 'FAILURE', claimToken: null, failure };
 }
 
