@@ -59,6 +59,48 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       LIMIT ${rowsMax}`,
   },
   {
+    name: 'canceled-is-debited-once',
+    guarantees: 'every canceled line of a wholly settled order was debited exactly once, with its amount',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT o.order_id, o.no AS payment_order_no, o.amount, COUNT(t.no) AS debits, SUM(t.amount) AS debited
+      FROM payment_orders o
+      JOIN payment_events p ON p.no = o.payment_event_no
+      JOIN settlements s ON s.order_id = o.order_id AND s.last_seq_in = p.last_event_seq
+      LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'DEBIT'
+      WHERE o.payment_order_status = 'CANCELED'
+      GROUP BY o.no, o.order_id, o.amount
+      HAVING COUNT(t.no) <> 1 OR MIN(t.amount) <> o.amount
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'canceled-is-given-back',
+    guarantees:
+      'what the PSP gave back is the sum of the canceled lines, and each of them belongs to one cancel',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT p.order_id, p.status, p.total_amount, COALESCE(c.given_back, 0) AS given_back,
+             COALESCE(l.canceled, 0) AS canceled, COALESCE(l.named_lines, 0) AS named_lines,
+             COALESCE(l.canceled_lines, 0) AS canceled_lines
+      FROM payment_events p
+      LEFT JOIN (SELECT payment_event_no, SUM(cancel_amount) AS given_back FROM payment_cancels
+                 WHERE status = 'SUCCESS' GROUP BY payment_event_no) c ON c.payment_event_no = p.no
+      LEFT JOIN (SELECT o.payment_event_no, SUM(o.amount) AS canceled, COUNT(*) AS canceled_lines,
+                        SUM((SELECT COUNT(*) FROM payment_cancel_lines n JOIN payment_cancels c
+                               ON c.no = n.payment_cancel_no AND c.status = 'SUCCESS'
+                             WHERE n.payment_order_no = o.no)) AS named_lines
+                 FROM payment_orders o WHERE o.payment_order_status = 'CANCELED'
+                 GROUP BY o.payment_event_no) l ON l.payment_event_no = p.no
+      WHERE (c.given_back IS NOT NULL OR l.canceled IS NOT NULL)
+        AND (COALESCE(c.given_back, 0) <> COALESCE(l.canceled, 0) OR l.named_lines <> l.canceled_lines)
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'cancels-are-allocated',
+    guarantees: 'every part that the PSP’s back office gave back is allocated to lines',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT c.order_id, c.id AS cancel_id, c.cancel_amount, c.cancel_reason, c.canceled_at
+      FROM payment_cancels c WHERE c.status = 'UNALLOCATED' ORDER BY c.no LIMIT ${rowsMax}`,
+  },
+  {
     name: 'balance-is-ledger',
     guarantees: 'every wallet’s balance is the sum of its ledger, and its head is the last line',
     offenders: (_graceS, rowsMax) => Prisma.sql`
