@@ -65,6 +65,8 @@ export function readLaunchConfig(env: NodeJS.ProcessEnv = process.env): LaunchCo
     env: {
       ...env,
       PSP_SIMULATOR_DIR: env['PSP_SIMULATOR_DIR'] ?? join(stack.stackDir, 'data', 'psp-simulator'),
+      // Whom the simulator tells that a payment has changed.
+      WEBHOOK_URL: env['WEBHOOK_URL'] ?? `http://127.0.0.1:${config.PAYMENT_API_PORT}/api/webhooks/toss`,
     },
   };
 }

@@ -375,4 +375,27 @@ describe('recovery: many instances', () => {
     expect(await api.payment(orderId)).toEqual(before);
     expect(await eventTypes(orderId)).toEqual(['1 payment.PaymentConfirmed']);
   });
+
+  test('When a look ends after another one has begun, then the newer claim stands, though the status is the same', async () => {
+    const { orderId, paymentKey } = await authenticated([1]);
+    await claimed(orderId, paymentKey, 1);
+    await api.database.administer(
+      "UPDATE payment_orders SET payment_order_status = 'UNKNOWN' WHERE order_id = ?",
+      [orderId],
+    );
+    await change(orderId, "status = 'UNKNOWN', claim_token = NULL, next_check_at = NOW(3)");
+    await api.psp('PUT', '/simulator/faults', { dropResponseRate: 1, latencyMs: 150, orderId });
+    const stopped = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000 });
+    const running = recoverNext(stopped);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Another instance, after the lease: it holds the payment now.
+    await change(orderId, 'claim_token = ?', ['00000000-0000-4000-8000-000000000000']);
+    await running;
+    expect(stopped.outcomes).toEqual(['unknown: taken-over']);
+    expect(await api.payment(orderId)).toMatchObject({
+      status: 'UNKNOWN',
+      claim_token: '00000000-0000-4000-8000-000000000000',
+    });
+    expect((await api.lines(orderId)).map((line) => line.failed_count)).toEqual([0]);
+  });
 });
