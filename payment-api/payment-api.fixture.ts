@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpApp, listen } from '#kit/http';
-import { systemClock } from '#kit/clock';
+import { sleep, systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createLog, type Logger } from '#kit/log';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
@@ -53,6 +53,8 @@ export interface TestApi {
   payment(orderId: string): Promise<Json>;
   /** `from → to` of every history row of an order, in order. */
   history(orderId: string): Promise<string[]>;
+  /** Waits until the PSP holds a request of the order's (the fault `hold`). */
+  untilHeld(orderId: string): Promise<void>;
   /** Rows of `payment_cancels` and of `payment_orders`. */
   cancels(orderId: string): Promise<Json[]>;
   lines(orderId: string): Promise<Json[]>;
@@ -99,6 +101,7 @@ export function recoveryWorldOf(
 }
 
 const ROUNDS_MAX = 50;
+const HELD_TRIES_MAX = 500;
 
 /** @throws Error when something stays due */
 export async function recoverAll(world: RecoveryWorld & { outcomes: string[] }): Promise<string[]> {
@@ -206,6 +209,14 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
         { cancelReason: 'changed my mind', ...(paymentOrderNos === undefined ? {} : { paymentOrderNos }) },
         { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': key },
       ),
+    async untilHeld(orderId) {
+      for (let tries = 0; tries < HELD_TRIES_MAX; tries += 1) {
+        const { held } = await psp('GET', '/simulator/faults');
+        if (held.some((one: Json) => one.orderId === orderId)) return;
+        await sleep(10);
+      }
+      throw new Error(`nothing of ${orderId} is held at the PSP`);
+    },
     recover: (parts) => recoverAll(recoveryWorldOf(world, log, parts)),
     url,
     pspUrl: simulator.url,

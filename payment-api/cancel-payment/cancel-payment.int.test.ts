@@ -141,13 +141,14 @@ describe('cancel: idempotency', () => {
   test('When the first request still runs, then 409 PEC0005, with this key or another', async () => {
     const { orderId, lineNos } = await api.paid([1, 4]);
     const key = randomUUID();
-    await api.psp('PUT', '/simulator/faults', { latencyMs: 200, orderId });
+    await api.psp('PUT', '/simulator/faults', { hold: 'request', times: 1, orderId });
     const running = api.cancel(orderId, [lineNos[0] ?? 0], key);
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await api.untilHeld(orderId);
     const same = await api.cancel(orderId, [lineNos[0] ?? 0], key);
     const other = await api.cancel(orderId, [lineNos[1] ?? 0]);
     expect([same.status, same.body.errorCode]).toEqual([409, 'PEC0005']);
     expect([other.status, other.body.errorCode]).toEqual([409, 'PEC0005']);
+    await api.psp('POST', '/simulator/release', {});
     expect((await running).status).toBe(200);
   });
 
@@ -276,7 +277,7 @@ describe('cancel: the answer is lost', () => {
     const { orderId } = await api.paid([1, 4]);
     await api.psp('PUT', '/simulator/faults', { hold: 'request', orderId, operations: ['cancel'], times: 1 });
     void api.cancel(orderId).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await api.untilHeld(orderId);
     await api.database.administer(
       'UPDATE payment_cancels SET claim_token = UUID(), status = ?, next_check_at = NOW(3) WHERE order_id = ?',
       [status, orderId],

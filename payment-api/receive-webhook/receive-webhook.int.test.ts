@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { startTestApi, type Json, type TestApi } from '../payment-api.fixture';
+import { createTossClient, type Psp } from '../toss/toss-client';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -14,6 +15,9 @@ const webhook = (orderId: string, status: string, over: object = {}) =>
     createdAt: '2026-11-22T10:05:40.123000',
     data: { orderId, paymentKey: 'forged-key', status, totalAmount: 1, cancels: null, ...over },
   });
+/** Waits for a held answer as long as it takes. */
+const patientPsp = (): Psp =>
+  createTossClient({ baseUrl: api.pspUrl, secretKey: 'test_sk_simulator', timeoutMs: 20_000 });
 const lookups = async (orderId: string): Promise<number> => {
   const { calls } = await api.psp('GET', `/simulator/calls?orderId=${orderId}`);
   return calls.filter((entry: Json) => entry.method === 'GET').length;
@@ -93,11 +97,12 @@ test('When a flood of duplicates comes, then it costs one look', async () => {
 test('When webhooks come during a look, then it is not cut short, and one more look follows in a while', async () => {
   const { orderId } = await api.paid([1]);
   await webhook(orderId, 'CANCELED');
-  await api.psp('PUT', '/simulator/faults', { latencyMs: 200, orderId });
-  const running = api.recover({ claimLeaseMs: 60_000 });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await api.psp('PUT', '/simulator/faults', { hold: 'request', times: 1, orderId });
+  const running = api.recover({ claimLeaseMs: 60_000, psp: patientPsp() });
+  await api.untilHeld(orderId);
   for (let n = 0; n < 5; n += 1) await webhook(orderId, 'CANCELED');
   expect(await isDue(orderId)).toBe(false);
+  await api.psp('POST', '/simulator/release', {});
   await running;
   expect(await api.payment(orderId)).toMatchObject({ claim_token: null, check_requested: 0 });
   const { next_check_at: next } = await api.payment(orderId);

@@ -1,6 +1,7 @@
 import { createLog } from '#kit/log';
 import { recoveryWorldOf, startTestApi, type Json, type TestApi } from '../payment-api.fixture';
 import { recoverNext } from './recover-payments';
+import { createTossClient, type Psp } from '../toss/toss-client';
 import { recoverRound } from './recover-payments.timer';
 
 let api: TestApi;
@@ -15,6 +16,9 @@ async function authenticated(productNos?: number[]) {
   return { ...order, paymentKey: await api.authenticate(order.orderId, order.amount) };
 }
 
+/** Waits for a held answer as long as it takes. */
+const patientPsp = (): Psp =>
+  createTossClient({ baseUrl: api.pspUrl, secretKey: 'test_sk_simulator', timeoutMs: 20_000 });
 const change = (orderId: string, set: string, values: unknown[] = []): Promise<unknown> =>
   api.database.administer(`UPDATE payment_events SET ${set} WHERE order_id = ?`, [...values, orderId]);
 /** What a process leaves that dies right after its claim. */
@@ -348,7 +352,7 @@ describe('recovery: many instances', () => {
     await api.psp('PUT', '/simulator/faults', { hold: 'answer', orderId, operations: ['confirm'], times: 1 });
     const slow = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 1 });
     const running = api.confirm(paymentKey, orderId, amount);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await api.untilHeld(orderId);
     expect(await recoverNext(slow)).toBe(true);
     const before = await api.payment(orderId);
     await api.psp('POST', '/simulator/release', {});
@@ -364,9 +368,9 @@ describe('recovery: many instances', () => {
     await claimed(orderId, paymentKey);
     await confirmAtPsp(orderId, paymentKey, amount);
     await api.psp('PUT', '/simulator/faults', { hold: 'answer', orderId, operations: ['lookup'], times: 1 });
-    const stopped = recoveryWorldOf(api.world, quiet);
+    const stopped = recoveryWorldOf(api.world, quiet, { psp: patientPsp() });
     const running = recoverNext(stopped);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await api.untilHeld(orderId);
     expect(await api.recover()).toEqual(['executing: success']);
     const before = await api.payment(orderId);
     await api.psp('POST', '/simulator/release', {});
@@ -384,12 +388,13 @@ describe('recovery: many instances', () => {
       [orderId],
     );
     await change(orderId, "status = 'UNKNOWN', claim_token = NULL, next_check_at = NOW(3)");
-    await api.psp('PUT', '/simulator/faults', { dropResponseRate: 1, latencyMs: 150, orderId });
-    const stopped = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000 });
+    await api.psp('PUT', '/simulator/faults', { dropResponseRate: 1, hold: 'request', times: 1, orderId });
+    const stopped = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000, psp: patientPsp() });
     const running = recoverNext(stopped);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await api.untilHeld(orderId);
     // Another instance, after the lease: it holds the payment now.
     await change(orderId, 'claim_token = ?', ['00000000-0000-4000-8000-000000000000']);
+    await api.psp('POST', '/simulator/release', {});
     await running;
     expect(stopped.outcomes).toEqual(['unknown: taken-over']);
     expect(await api.payment(orderId)).toMatchObject({
