@@ -100,6 +100,34 @@ export function recoveryWorldOf(
   };
 }
 
+/** What a test does besides shopping. */
+function operatorOf(
+  call: TestApi['call'],
+  psp: TestApi['psp'],
+): Pick<TestApi, 'cancel' | 'untilHeld' | 'confirmCalls'> {
+  return {
+    async confirmCalls(orderId) {
+      const { calls } = await psp('GET', `/simulator/calls?orderId=${orderId}`);
+      return calls.filter((entry: Json) => entry.path === '/v1/payments/confirm');
+    },
+    cancel: (orderId, paymentOrderNos, key = randomUUID()) =>
+      call(
+        'POST',
+        `/api/payments/${orderId}/cancel`,
+        { cancelReason: 'changed my mind', ...(paymentOrderNos === undefined ? {} : { paymentOrderNos }) },
+        { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': key },
+      ),
+    async untilHeld(orderId) {
+      for (let tries = 0; tries < HELD_TRIES_MAX; tries += 1) {
+        const { held } = await psp('GET', '/simulator/faults');
+        if (held.some((one: Json) => one.orderId === orderId)) return;
+        await sleep(10);
+      }
+      throw new Error(`nothing of ${orderId} is held at the PSP`);
+    },
+  };
+}
+
 const ROUNDS_MAX = 50;
 const HELD_TRIES_MAX = 500;
 
@@ -202,21 +230,7 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
       const lineNos = (await reading.lines(orderId)).map((line) => Number(line.no));
       return { orderId, amount, paymentKey, lineNos };
     },
-    cancel: (orderId, paymentOrderNos, key = randomUUID()) =>
-      call(
-        'POST',
-        `/api/payments/${orderId}/cancel`,
-        { cancelReason: 'changed my mind', ...(paymentOrderNos === undefined ? {} : { paymentOrderNos }) },
-        { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': key },
-      ),
-    async untilHeld(orderId) {
-      for (let tries = 0; tries < HELD_TRIES_MAX; tries += 1) {
-        const { held } = await psp('GET', '/simulator/faults');
-        if (held.some((one: Json) => one.orderId === orderId)) return;
-        await sleep(10);
-      }
-      throw new Error(`nothing of ${orderId} is held at the PSP`);
-    },
+    ...operatorOf(call, psp),
     recover: (parts) => recoverAll(recoveryWorldOf(world, log, parts)),
     url,
     pspUrl: simulator.url,
@@ -226,10 +240,6 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
     psp,
     confirm: (paymentKey, orderId, amount) =>
       call('POST', '/api/payments/confirm', { paymentKey, orderId, amount }),
-    async confirmCalls(orderId) {
-      const { calls } = await psp('GET', `/simulator/calls?orderId=${orderId}`);
-      return calls.filter((entry: Json) => entry.path === '/v1/payments/confirm');
-    },
     ...reading,
     async close() {
       await server.close();
