@@ -70,6 +70,30 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       LIMIT ${rowsMax}`,
   },
   {
+    name: 'chain-is-unbroken',
+    guarantees: 'every ledger line follows from its predecessor: number, balance and hash',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT c.no AS transaction_no, c.wallet_no, c.wallet_seq, c.order_id, c.amount, c.balance_after
+      FROM (SELECT t.*, ROW_NUMBER() OVER w AS place, LAG(t.line_hash, 1, '') OVER w AS previous_hash,
+                   LAG(t.balance_after, 1, 0) OVER w AS previous_balance
+            FROM wallet_transactions t WINDOW w AS (PARTITION BY t.wallet_no ORDER BY t.wallet_seq)) c
+      WHERE c.wallet_seq <> c.place
+         OR c.balance_after <> c.previous_balance + IF(c.type = 'CREDIT', c.amount, -c.amount)
+         OR c.line_hash <> SHA2(CONCAT_WS('|', c.previous_hash, c.wallet_no, c.wallet_seq, c.type, c.amount,
+              c.balance_after, c.reference_type, c.reference_id, c.order_id, c.event_id, c.idempotency_key,
+              c.created_at), 256)
+      ORDER BY c.no LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'head-is-last-line',
+    guarantees: 'every wallet’s head carries the hash of its last ledger line',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT w.no AS wallet_no, w.last_seq, w.last_hash, t.line_hash
+      FROM wallets w LEFT JOIN wallet_transactions t ON t.wallet_no = w.no AND t.wallet_seq = w.last_seq
+      WHERE w.last_hash <> COALESCE(t.line_hash, '')
+      LIMIT ${rowsMax}`,
+  },
+  {
     name: 'total-is-lines',
     guarantees: 'every payment’s amount is the sum of its lines',
     offenders: (_graceS, rowsMax) => Prisma.sql`
