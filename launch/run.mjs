@@ -29,6 +29,7 @@ const ROOMS = [
   'stack',
   'launch',
   'ops',
+  'bench',
 ];
 
 /** What each command runs once everything is built: a script in dist/. */
@@ -42,6 +43,7 @@ const COMMANDS = {
   connect: 'connect/main.js',
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',
+  bench: 'bench/latency.main.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',
   format: 'launch/format.js',
