@@ -64,6 +64,21 @@ test('A poison message in the middle parks alone, on the dead-letter topic too; 
   await river.expectAudit();
 });
 
+test('The payment API starts and takes payments without the registry', async () => {
+  await river.stack.kill('registry');
+  try {
+    await river.service('api').stop();
+    await river.start('api');
+    const orderId = await river.buy([1]);
+    expect(await river.ops.outbox.count({ where: { aggregateId: orderId, aggregateType: 'payment' } })).toBe(
+      1,
+    );
+    await river.untilSettled([orderId]);
+  } finally {
+    await river.stack.restart('registry');
+  }
+}, 120_000);
+
 test('Without the registry a running consumer goes on, for it knows the schemas; a new one waits and then settles', async () => {
   await river.stack.kill('registry');
   try {
