@@ -1,7 +1,7 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import type { Type } from 'avsc';
 import { RegistryUnavailableError, UndecodableError, type WriterSchemas } from './codec';
-import { logicalTypes } from './logical-types';
+import { avroOptions } from './logical-types';
 import type { RecordSchema } from './records';
 import { fingerprintOf } from './records';
 
@@ -35,7 +35,7 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
       : { auth: { username: access.username, password: access.password ?? '' } };
   const registry = new SchemaRegistry(
     { host: access.url, clientId: 'payment-eda', retry: { retries: 2, maxRetryTimeInSecs: 2 }, ...auth },
-    { [SchemaType.AVRO]: { logicalTypes, wrapUnions: false } },
+    { [SchemaType.AVRO]: avroOptions() },
   );
   return {
     async get(schemaId) {
@@ -47,6 +47,10 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
           throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
         }
         await refuseUnreadableSchema(access, schemaId, error);
+        // It did answer, with a schema that is none for us: a decimal of another scale, a logical type misused.
+        if ((error as { name?: string }).name === 'ConfluentSchemaRegistryArgumentError') {
+          throw new UndecodableError(`schema ${schemaId} cannot be used: ${String(error)}`);
+        }
         throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
       }
     },

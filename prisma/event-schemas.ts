@@ -2,7 +2,7 @@ import type { SchemaIds } from '#contracts/codec';
 import type { PublishedSchema } from '#contracts/registry';
 import { readRecordSchemas } from '#contracts/records';
 import type { Database, Reader } from './database';
-import { inTransaction } from './transaction';
+import { inTransaction, isDuplicateKey } from './transaction';
 
 /** The contracts of this build have no published id yet. */
 export class ContractsNotPublishedError extends Error {
@@ -50,6 +50,16 @@ export async function loadSchemaIds(db: Reader): Promise<SchemaIds> {
  * @throws Error naming the record and both ids.
  */
 export async function recordSchemas(db: Database, published: readonly PublishedSchema[]): Promise<void> {
+  try {
+    await recordMissing(db, published);
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+    // Another publisher was faster: what it has recorded is there to compare with now.
+    await recordMissing(db, published);
+  }
+}
+
+async function recordMissing(db: Database, published: readonly PublishedSchema[]): Promise<void> {
   await inTransaction(db, async (tx) => {
     const recorded = await recordedSchemas(tx);
     for (const { record, version, schemaId, fingerprint } of published) {
