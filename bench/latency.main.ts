@@ -2,8 +2,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { sleep } from '#kit/clock';
 import { CommandError, print, runCommand } from '#ops/command';
-import { databaseUrl } from '#prisma/config';
-import { openDatabase, type Database } from '#prisma/database';
+import { openOpsDatabase, type OpsDatabase } from '#ops/database';
 import { benchAddresses } from './config';
 
 const USAGE = `npm run bench [-- --purchases N] [--json]
@@ -43,7 +42,7 @@ const order = z.object({ data: z.object({ orderId: z.string(), amount: z.number(
 const authenticated = z.object({ paymentKey: z.string() });
 
 /** One purchase of one product; milliseconds of each stage, as a client sees them. */
-async function measureOne(db: Database): Promise<Record<Stage, number>> {
+async function measureOne(db: OpsDatabase): Promise<Record<Stage, number>> {
   const { apiUrl, simulatorUrl } = benchAddresses();
   const begun = performance.now();
   const { orderId, amount } = order.parse(
@@ -78,7 +77,7 @@ runCommand(async () => {
   });
   const purchases = Number(values.purchases);
   if (!Number.isSafeInteger(purchases) || purchases < 1 || purchases > 10_000) throw new CommandError(USAGE);
-  const db = openDatabase(databaseUrl('ops'), 1);
+  const db = openOpsDatabase();
   try {
     const samples: Record<Stage, number>[] = [];
     for (let index = 0; index < WARM_UP + purchases; index += 1) {

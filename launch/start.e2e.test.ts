@@ -8,6 +8,7 @@ import { findByEnvironment } from '#stack/process';
 import { stackDown, stackStatus } from '#stack/stack';
 import { freePorts } from '#stack/ports';
 import { projectFolder } from '#stack/project';
+import { environmentWith } from './e2e.config';
 import { until } from './e2e.fixture';
 import { isReady } from './services';
 
@@ -39,7 +40,7 @@ async function ownEnvironment(stackDir: string): Promise<Record<string, string>>
 function run(command: string, env: Record<string, string>): Command {
   const child = spawn(process.execPath, [join(projectFolder(), 'launch', 'run.mjs'), command], {
     cwd: projectFolder(),
-    env: { ...process.env, ...env },
+    env: environmentWith(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
@@ -69,7 +70,7 @@ const ours = () => findByEnvironment('STACK_DIR', stackDir);
 
 /** Processes of this test's system that still run: ours, and the servers. */
 async function leftOver(env: Record<string, string>): Promise<number> {
-  const servers = await stackStatus(readStackSettings({ ...process.env, ...env }));
+  const servers = await stackStatus(readStackSettings(environmentWith(env)));
   return ours().length + servers.filter(({ state }) => state !== 'stopped').length;
 }
 
@@ -132,6 +133,6 @@ test('When npm start itself is killed, then our processes end too, and the next 
   const second = run('demo', env);
   expect(await second.ended).toBe(0);
   expect(second.screen()).toContain('audit holds');
-  await stackDown(readStackSettings({ ...process.env, ...env }));
+  await stackDown(readStackSettings(environmentWith(env)));
   expect(await leftOver(env)).toBe(0);
 }, 240_000);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ConfigError, list, port, positiveInt, readConfig } from '#kit/config';
-import { kafkaShape, type KafkaSettings } from '#kit/kafka';
+import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import { databaseUrl } from '#prisma/config';
 import { askingMaxMs } from './confirm-payment/confirm-payment.rules';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { list, port, positiveInt, readConfig } from '#kit/config';
-import { kafkaShape, type KafkaSettings } from '#kit/kafka';
+import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import type { RegistryAccess } from '#contracts/registry';
 import { databaseUrl } from '#prisma/config';
 import { DEVELOPMENT_PASSWORDS } from '#prisma/users';
