@@ -3,6 +3,7 @@ import type { Logger } from '#kit/log';
 import type { ConnectSettings } from './config';
 import { differences, readDefinitions, type ConnectorDefinition, type Difference } from './definition';
 import {
+  ConnectBusyError,
   ConnectError,
   getConfig,
   getStatus,
