@@ -59,6 +59,22 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       LIMIT ${rowsMax}`,
   },
   {
+    name: 'canceled-is-debited',
+    guarantees: 'every canceled line of a settled cancellation was debited exactly once, with its amount',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount, o.payment_order_status,
+             COUNT(t.no) AS debits, SUM(t.amount) AS debited
+      FROM payment_orders o
+      JOIN payment_events p ON p.no = o.payment_event_no
+      LEFT JOIN settlements s ON s.order_id = p.order_id
+      LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'DEBIT'
+      LEFT JOIN wallets w ON w.no = t.wallet_no
+      GROUP BY o.no, o.order_id, o.seller_no, o.amount, o.payment_order_status, s.last_seq_in, p.last_event_seq
+      HAVING COUNT(t.no) > 1 OR MIN(t.amount) <> o.amount OR MIN(w.seller_no) <> o.seller_no
+          OR (o.payment_order_status = 'CANCELED' AND s.last_seq_in = p.last_event_seq AND COUNT(t.no) = 0)
+      LIMIT ${rowsMax}`,
+  },
+  {
     name: 'balance-is-ledger',
     guarantees: 'every wallet’s balance is the sum of its ledger, and its head is the last line',
     offenders: (_graceS, rowsMax) => Prisma.sql`
