@@ -32,7 +32,7 @@ describe('the contracts', () => {
     const walk = (node: unknown, name = ''): void => {
       if (Array.isArray(node)) return node.forEach((member) => walk(member, name));
       if (typeof node !== 'object' || node === null) {
-        if (/amount$/i.test(name) || /At$/.test(name)) kinds.add(`${name} ${String(node)}`);
+        if (/amount$/i.test(name) || name.endsWith('At')) kinds.add(`${name} ${String(node)}`);
         return;
       }
       const type = node as Record<string, unknown>;
