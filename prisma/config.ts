@@ -29,7 +29,12 @@ export function databaseUrl(role: Exclude<UserRole, 'cdc'>, env: NodeJS.ProcessE
 }
 
 function hasDefaultPassword(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const password = decodeURIComponent(new URL(url).password);
-  return ['', '1234', ...Object.values(DEVELOPMENT_PASSWORDS)].includes(password);
+  try {
+    const password = decodeURIComponent(new URL(url).password);
+    return ['', '1234', ...Object.values(DEVELOPMENT_PASSWORDS)].includes(password);
+  } catch (error) {
+    // No URL, or a stray `%`: `connectionOptions` says so.
+    if (error instanceof TypeError || error instanceof URIError) return false;
+    throw error;
+  }
 }
