@@ -8,6 +8,7 @@ import { createLog } from '#kit/log';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { startSimulator } from '#psp-simulator/simulator';
 import { pingDatabase } from '#prisma/database';
+import { isDatabaseUnavailable } from '#prisma/transaction';
 import { contentSecurityPolicyOf } from './pages/pages.route';
 import { paymentRoutes, type PaymentApiWorld } from './routes';
 import { createTossClient } from './toss/toss-client';
@@ -90,6 +91,7 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
     createHttpApp({
       log,
       readiness: { database: () => pingDatabase(database.db) },
+      isDependencyDown: isDatabaseUnavailable,
       contentSecurityPolicy: contentSecurityPolicyOf(world.paymentWindow),
       routes: (app) => paymentRoutes(app, world),
     }),

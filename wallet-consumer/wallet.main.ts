@@ -13,6 +13,7 @@ import { runUntilSignal } from '#kit/process';
 import { Releases } from '#kit/releases';
 import { openDatabase, pingDatabase, type Database } from '#prisma/database';
 import { loadSchemaIds, recordedSchemas } from '#prisma/event-schemas';
+import { isDatabaseUnavailable } from '#prisma/transaction';
 import { readWalletConfig, type WalletConfig } from './config';
 import { walletRoutes } from './routes';
 import { createSettlementConsumer } from './settle-payments/settle-payments.consumer';
@@ -66,6 +67,7 @@ async function start(
         await loop.ready();
       },
     },
+    isDependencyDown: isDatabaseUnavailable,
     metrics: () => metrics.metrics(),
     isAlive: () => loop?.isAlive() ?? true,
     routes: walletRoutes(db, config.adminApiKeys),

@@ -54,7 +54,9 @@ export async function confirmPayment(
 ): Promise<Payment> {
   const { payment, isReplay } = await claim(world, command);
   if (isReplay) return payment;
-  const ending = await askPsp(world, payment, log);
+  const ending = await askPsp(world, payment, log).catch((error: unknown) =>
+    outcomeUnknown(payment, error, log),
+  );
   return record(world, payment, ending, command.traceparent, log);
 }
 
@@ -132,13 +134,7 @@ async function record(
   try {
     isRecorded = await inTransaction(db, (tx) => write(tx, world, payment, ending, approvedAt, traceparent));
   } catch (error) {
-    // The PSP has answered, our database has not taken it: the money may be gone, so "nothing was charged" would be
-    // a lie. The claim stands, and recovery records what the PSP says.
-    log.error(
-      { err: error, orderId: payment.orderId, ending: ending.do },
-      'ALARM: the ending was not recorded',
-    );
-    throw new Refusal('PEC0007', { data: { orderId: payment.orderId } });
+    return outcomeUnknown(payment, error, log);
   }
   if (!isRecorded) return takenOver(db, payment, log);
   switch (ending.do) {
@@ -155,6 +151,15 @@ async function record(
         log.error({ orderId: payment.orderId, reason: ending.reason }, 'ALARM: payment does not match');
       throw new Refusal('PEC0007', { data: { orderId: payment.orderId }, internal: ending.reason });
   }
+}
+
+/**
+ * The PSP was asked, and our database does not take what came of it: the money may be gone, so "nothing was charged"
+ * would be a lie. The claim stands, and recovery records what the PSP says.
+ */
+function outcomeUnknown({ orderId }: Payment, error: unknown, log: Logger): never {
+  log.error({ err: error, orderId }, 'ALARM: the outcome was not recorded');
+  throw new Refusal('PEC0007', { data: { orderId } });
 }
 
 async function write(
