@@ -163,6 +163,13 @@ describe('encode and decode', () => {
 });
 
 describe('money on the wire', () => {
+  it('When money is a number, then that is what is said', () => {
+    const event = { ...confirmed, totalAmount: 6000 as unknown as bigint };
+    expect(() => encode('payment.PaymentConfirmed', event)).toThrow(
+      'money is a bigint of whole won, not number',
+    );
+  });
+
   const decimal = typeOf({ type: 'bytes', logicalType: 'decimal', precision: 15, scale: 2 });
   const bytesOf = (amount: bigint): Buffer => decimal.toBuffer(amount).subarray(1);
 

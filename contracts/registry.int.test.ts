@@ -114,6 +114,17 @@ describe('checkCompatibility', () => {
     expect((await get(`/subjects/${schema.record}/versions`)).status).toBe(404);
   });
 
+  it('When a registry calls anything compatible with a subject it does not have, then it is new', async () => {
+    const server = createServer((req, res) => {
+      res.end(req.url === '/subjects' ? '["another"]' : '{"is_compatible":true}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const checked = await checkCompatibility({ url }, contract('A', [ORDER_ID]));
+    server.close();
+    expect(checked).toEqual({ verdict: 'new', messages: [] });
+  });
+
   it('When it fits all versions, then it is compatible; otherwise not', async () => {
     const name = newName();
     await publishSchema(access, contract(name, [ORDER_ID]));

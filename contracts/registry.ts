@@ -47,10 +47,6 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
           throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
         }
         await refuseUnreadableSchema(access, schemaId, error);
-        // It did answer, with a schema that is none for us: a decimal of another scale, a logical type misused.
-        if ((error as { name?: string }).name === 'ConfluentSchemaRegistryArgumentError') {
-          throw new UndecodableError(`schema ${schemaId} cannot be used: ${String(error)}`);
-        }
         throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
       }
     },
@@ -58,7 +54,7 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
 }
 
 /**
- * An id that stands for something else than an Avro schema stays unreadable for ever; waiting for it would block its
+ * An id that stands for something else than an Avro schema of ours (a decimal of another scale, say) stays unreadable; waiting for it would block its
  * partition. Anything less certain counts as the registry being out of order.
  */
 async function refuseUnreadableSchema(
