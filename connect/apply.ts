@@ -129,6 +129,10 @@ async function untilRunning(
   for (;;) {
     const status = await getStatus(settings, name);
     if (status !== undefined && isRunning(status)) return status;
+    const state = status?.connector.state ?? '';
+    if (state === 'PAUSED' || state === 'STOPPED') {
+      throw new ConnectError(`connector ${name} is ${state}: npm run connect -- resume`);
+    }
     const failure = status === undefined ? '' : failureOf(status);
     // A state read just after a restart can still be the old one; a failure counts when it stays.
     failedSince = failure === '' ? undefined : (failedSince ?? Date.now());
@@ -136,8 +140,8 @@ async function untilRunning(
       throw new ConnectError(`connector ${name} failed: ${failure}`);
     }
     if (Date.now() > deadline) {
-      const state = status === undefined ? 'not there yet' : JSON.stringify(status);
-      throw new ConnectError(`connector ${name} is not running yet: ${state}`);
+      const found = status === undefined ? 'not there yet' : JSON.stringify(status);
+      throw new ConnectError(`connector ${name} is not running yet: ${found}`);
     }
     await sleep(POLL_MS);
   }
