@@ -121,7 +121,9 @@ describe('apply', () => {
     for (let i = 0; i < 100 && (await getStatus(settings, NAME))?.connector.state !== 'PAUSED'; i += 1) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await expect(apply(settings, { log, timeoutMs: 1_000 })).rejects.toThrow(/is not running yet: .*PAUSED/);
+    await expect(apply(settings, { log, timeoutMs: 1_000 })).rejects.toThrow(
+      /is PAUSED: npm run connect -- resume/,
+    );
     await command(settings, NAME, 'resume');
   }, 60_000);
 

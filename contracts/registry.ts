@@ -42,15 +42,31 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
       try {
         return (await registry.getSchema(schemaId)) as unknown as Type;
       } catch (error) {
-        // Only the registry's own 404 makes an id unknown; whatever else went wrong may be over in a moment.
-        if ((error as { status?: number }).status === 404) {
-          throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
-        }
+        await refuseUnknownId(access, schemaId, error);
         await refuseUnreadableSchema(access, schemaId, error);
         throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
       }
     },
   };
+}
+
+/** Confluent's code of an unknown schema: a proxy's or a wrong address's 404 does not carry it. */
+const SCHEMA_NOT_FOUND = '40403';
+
+/** Only the registry's own 404 makes an id unknown; whatever else went wrong may be over in a moment. */
+async function refuseUnknownId(access: RegistryAccess, schemaId: number, cause: unknown): Promise<void> {
+  if ((cause as { status?: number }).status !== 404) return;
+  try {
+    await request(access, 'GET', `/schemas/ids/${schemaId}`);
+  } catch (error) {
+    if (
+      error instanceof RegistryRefusal &&
+      error.status === 404 &&
+      error.message.includes(SCHEMA_NOT_FOUND)
+    ) {
+      throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
+    }
+  }
 }
 
 /**

@@ -45,7 +45,7 @@ test('The same Kafka record delivered again, and the same bytes with a new event
   await river.expectAudit();
 });
 
-test('A poison message in the middle parks alone, on the dead-letter topic too; its neighbours are settled', async () => {
+test('A poison message in the middle parks alone and leaves for the dead-letter topic; its neighbours are settled', async () => {
   const producer = await river.producer();
   const poison = { key: `poison-${randomUUID()}`, value: Buffer.from('no Avro at all') };
   const first = await river.buy([1]);

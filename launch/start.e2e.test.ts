@@ -96,6 +96,7 @@ test('npm start buys once, starts again what dies, and Ctrl-C leaves no process'
     await until('it runs again', async () => screen().includes('runs again'), 60_000);
   } finally {
     child.kill('SIGINT');
+    await ended;
   }
   expect(await ended).toBe(0);
   expect(screen()).toContain('stopped');
@@ -121,18 +122,21 @@ test('When a port is taken by another program, then npm start says which and how
 
 test('When npm start itself is killed, then our processes end too, and the next start works', async () => {
   const env = await ownEnvironment(stackDir);
+  const settings = readStackSettings(environmentWith(env));
   const first = run('start', env);
-  await until('it runs', async () => first.screen().includes('Ctrl-C stops everything'), 120_000);
-  first.child.kill('SIGKILL');
-  await first.ended;
-  await until(
-    'the API has ended',
-    async () => !(await isReady(`http://127.0.0.1:${env['PAYMENT_API_PORT']}`)),
-    30_000,
-  );
-  const second = run('demo', env);
-  expect(await second.ended).toBe(0);
-  expect(second.screen()).toContain('audit holds');
-  await stackDown(readStackSettings(environmentWith(env)));
+  try {
+    await until('it runs', async () => first.screen().includes('Ctrl-C stops everything'), 120_000);
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const apiUrl = `http://127.0.0.1:${env['PAYMENT_API_PORT']}`;
+    await until('the API has ended', async () => !(await isReady(apiUrl)), 30_000);
+    const second = run('demo', env);
+    expect(await second.ended).toBe(0);
+    expect(second.screen()).toContain('audit holds');
+  } finally {
+    first.child.kill('SIGKILL');
+    await first.ended;
+    await stackDown(settings);
+  }
   expect(await leftOver(env)).toBe(0);
 }, 240_000);

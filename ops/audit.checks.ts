@@ -172,11 +172,12 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     guarantees:
       'no paid order waits for its settlement or its acknowledgement for longer than the promised time',
     offenders: (graceS, rowsMax) => Prisma.sql`
-      SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, p.acknowledged_events
+      SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, p.acknowledged_events,
+             (SELECT MIN(d.id) FROM dead_letters d
+              WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED') AS dead_letter
       FROM payment_events p
       WHERE p.is_payment_done AND NOT p.is_wallet_done
         AND p.updated_at < NOW(3) - INTERVAL ${graceS} SECOND
-        AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED')
       ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {

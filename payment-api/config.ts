@@ -54,7 +54,9 @@ function refuseDefaultsInProduction(config: Raw): void {
   if (config.NODE_ENV !== 'production') return;
   const problems: string[] = [];
   if (config.ADMIN_API_KEYS.includes(DEFAULT_ADMIN_KEY)) problems.push('ADMIN_API_KEYS is the default');
-  if (config.PSP_BASE_URL === undefined) problems.push('PSP_BASE_URL is not set');
+  if (!(config.PSP_BASE_URL ?? '').startsWith('https:')) {
+    problems.push('PSP_BASE_URL is not an https address: only the simulator has none');
+  }
   if (config.TOSS_SECRET_KEY === DEFAULT_SECRET_KEY) problems.push('TOSS_SECRET_KEY is the default');
   if (problems.length > 0) throw new ConfigError(`not for production: ${problems.join('; ')}`);
 }

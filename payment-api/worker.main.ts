@@ -7,9 +7,12 @@ import { systemIds } from '#kit/ids';
 import { createKafka } from '#kit/kafka';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase } from '#prisma/database';
-import { loadSchemaIds } from '#prisma/event-schemas';
+import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
 import { workerConfig } from './config';
+
+/** A transaction ends well before the broker gives the consumer up. */
+const TRANSACTION_SHARE_OF_SESSION = 0.6;
 
 runService('payment-worker', workerConfig, async (config, { log, releases, fail }) => {
   collectDefaultMetrics();
@@ -20,6 +23,7 @@ runService('payment-worker', workerConfig, async (config, { log, releases, fail 
   });
   const db = openDatabase(config.databaseUrl, config.databaseConnections);
   releases.push('database', () => db.$disconnect());
+  await refuseMovedIds(db, config.registry, log);
   const loop = await consumeSettlements(
     {
       db,
@@ -28,6 +32,7 @@ runService('payment-worker', workerConfig, async (config, { log, releases, fail 
       ids: systemIds,
       clock: systemClock,
       log,
+      transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
       count: (outcome) => messages.inc({ outcome }),
     },
     {

@@ -57,6 +57,12 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return typeof code === 'string' && UNAVAILABLE_PRISMA.has(code);
 }
 
+/** Was the transaction rolled back because it took longer than its limit? */
+export function isTooSlow(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === 'P2028' && /expired transaction|timeout for this transaction/i.test(String(error));
+}
+
 /** Did a unique key refuse the row? */
 export function isDuplicateKey(error: unknown): boolean {
   return mysqlErrorNumber(error) === DUPLICATE_KEY;

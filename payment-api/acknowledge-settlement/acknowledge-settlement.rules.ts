@@ -45,7 +45,11 @@ export function judge(event: WalletEvent, seq: number | null, standing: Standing
       };
     }
   }
-  const isWhole = event.value.entries.length === standing.lines.size;
+  const settled = new Set(event.value.entries.map((entry) => entry.paymentOrderNo));
+  if (settled.size === 0 || settled.size !== event.value.entries.length) {
+    return { do: 'park', reason: 'no entries, or one of them twice' };
+  }
+  const isWhole = settled.size === standing.lines.size;
   if (event.record === 'wallet.PaymentSettled' && !isWhole) {
     return {
       do: 'park',
