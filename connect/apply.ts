@@ -3,6 +3,7 @@ import type { Logger } from '#kit/log';
 import type { ConnectSettings } from './config';
 import { differences, readDefinitions, type ConnectorDefinition, type Difference } from './definition';
 import {
+  ConnectBusyError,
   ConnectError,
   getConfig,
   getStatus,
@@ -20,7 +21,7 @@ export type Plan = { name: string } & (
 /** Compares the files with what Kafka Connect runs; changes nothing. */
 export async function plan(settings: ConnectSettings): Promise<Plan[]> {
   const plans: Plan[] = [];
-  for (const definition of readDefinitions(settings.placeholders)) {
+  for (const definition of readDefinitions(settings.placeholders, settings.connectorsDir)) {
     const actual = await getConfig(settings, definition.name);
     if (actual === undefined) {
       plans.push({ name: definition.name, verdict: 'absent' });
@@ -79,43 +80,59 @@ export async function apply(settings: ConnectSettings, options: ApplyOptions): P
   const topics = await ensureTopics(settings, log);
   if (topics.created.length > 0) report(`topics created: ${topics.created.join(', ')}`);
   if (topics.differing.length > 0) throw new ConnectError(topics.differing.join('; '));
-  for (const definition of readDefinitions(settings.placeholders)) {
-    await applyOne(settings, definition, report, timeoutMs);
+  const deadline = Date.now() + timeoutMs;
+  for (const definition of readDefinitions(settings.placeholders, settings.connectorsDir)) {
+    const same = await whileBusy(deadline, () => put(settings, definition));
+    const { name } = definition;
+    const status = await whileBusy(deadline, () => untilRunning(settings, name, deadline));
+    report(
+      `connector ${name} ${same ? 'was there already' : 'applied'}, ${status.tasks.length} task running`,
+    );
   }
 }
 
-async function applyOne(
-  settings: ConnectSettings,
-  definition: ConnectorDefinition,
-  report: (line: string) => void,
-  timeoutMs: number,
-): Promise<void> {
+/** Repeats what Connect had no time for (its workers rebalance); every step of `apply` may be done again. */
+async function whileBusy<T>(deadline: number, step: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof ConnectBusyError) || Date.now() > deadline) throw error;
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+/** @returns true when the connector was there already, as it should be */
+async function put(settings: ConnectSettings, definition: ConnectorDefinition): Promise<boolean> {
   const { name } = definition;
   const actual = await getConfig(settings, name);
-  const same = actual !== undefined && differences(definition, actual).length === 0;
-  if (!same) {
-    const problems = await validate(settings, definition);
-    if (problems.length > 0)
-      throw new ConnectError(`connector ${name} is not valid:\n  ${problems.join('\n  ')}`);
-    await putConfig(settings, definition);
-  } else {
+  if (actual !== undefined && differences(definition, actual).length === 0) {
     const status = await getStatus(settings, name);
     if (status !== undefined && failureOf(status) !== '') await restart(settings, name, true);
+    return true;
   }
-  const status = await untilRunning(settings, name, timeoutMs);
-  report(`connector ${name} ${same ? 'was there already' : 'applied'}, ${status.tasks.length} task running`);
+  const problems = await validate(settings, definition);
+  if (problems.length > 0) {
+    throw new ConnectError(`connector ${name} is not valid:\n  ${problems.join('\n  ')}`);
+  }
+  await putConfig(settings, definition);
+  return false;
 }
 
 async function untilRunning(
   settings: ConnectSettings,
   name: string,
-  timeoutMs: number,
+  deadline: number,
 ): Promise<ConnectorStatus> {
-  const deadline = Date.now() + timeoutMs;
   let failedSince: number | undefined;
   for (;;) {
     const status = await getStatus(settings, name);
     if (status !== undefined && isRunning(status)) return status;
+    const state = status?.connector.state ?? '';
+    if (state === 'PAUSED' || state === 'STOPPED') {
+      throw new ConnectError(`connector ${name} is ${state}: npm run connect -- resume`);
+    }
     const failure = status === undefined ? '' : failureOf(status);
     // A state read just after a restart can still be the old one; a failure counts when it stays.
     failedSince = failure === '' ? undefined : (failedSince ?? Date.now());
@@ -123,8 +140,8 @@ async function untilRunning(
       throw new ConnectError(`connector ${name} failed: ${failure}`);
     }
     if (Date.now() > deadline) {
-      const state = status === undefined ? 'not there yet' : JSON.stringify(status);
-      throw new ConnectError(`connector ${name} is not running after ${timeoutMs / 1000} s: ${state}`);
+      const found = status === undefined ? 'not there yet' : JSON.stringify(status);
+      throw new ConnectError(`connector ${name} is not running yet: ${found}`);
     }
     await sleep(POLL_MS);
   }

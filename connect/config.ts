@@ -27,6 +27,8 @@ export interface ConnectSettings {
   replicationFactor: number;
   /** What stands for the `{{…}}` of the connector files: places as Kafka Connect sees them. */
   placeholders: Record<string, string>;
+  /** Where the connector files are, if not in `connectors/`. */
+  connectorsDir?: string;
 }
 
 /** @throws ConfigError */

@@ -1,11 +1,11 @@
 import type { ConnectSettings } from './config';
 import type { ConnectorDefinition } from './definition';
 
-const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 15_000;
 
 /** Kafka Connect refused or could not be asked; the message is for the operator. */
 export class ConnectError extends Error {
-  override readonly name = 'ConnectError';
+  override readonly name: string = 'ConnectError';
   constructor(
     message: string,
     /** HTTP status; `undefined` when there was no answer. */
@@ -13,6 +13,11 @@ export class ConnectError extends Error {
   ) {
     super(message);
   }
+}
+
+/** Connect is there, but busy: while its workers rebalance, requests wait. Asking again later is worth it. */
+export class ConnectBusyError extends ConnectError {
+  override readonly name = 'ConnectBusyError';
 }
 
 export interface ConnectorStatus {
@@ -38,7 +43,12 @@ async function call(access: Access, method: string, path: string, body?: unknown
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-  } catch {
+  } catch (error) {
+    if ((error as Error).name === 'TimeoutError') {
+      throw new ConnectBusyError(
+        `Kafka Connect at ${access.url} did not answer within ${REQUEST_TIMEOUT_MS / 1000} s`,
+      );
+    }
     throw new ConnectError(
       `Kafka Connect does not answer at ${access.url}. Is it running? (npm run stack -- status)`,
     );
@@ -46,7 +56,12 @@ async function call(access: Access, method: string, path: string, body?: unknown
   const text = await response.text();
   if (!response.ok) {
     const { message } = parse(text) as { message?: string };
-    throw new ConnectError(`${method} ${path}: ${response.status} ${message ?? text}`, response.status);
+    const sentence = `${method} ${path}: ${response.status} ${message ?? text}`;
+    // 409: a rebalance is under way; 500 with a time-out's words: the herder had no time.
+    const isBusy = response.status === 409 || /timed out/i.test(message ?? '');
+    throw isBusy
+      ? new ConnectBusyError(sentence, response.status)
+      : new ConnectError(sentence, response.status);
   }
   return parse(text);
 }

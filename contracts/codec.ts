@@ -1,6 +1,6 @@
 import { Type } from 'avsc';
 import type { EventRecords } from './generated-types';
-import { logicalTypes } from './logical-types';
+import { avroOptions } from './logical-types';
 import { readRecordSchemas } from './records';
 import type { RecordName } from './topics';
 
@@ -31,7 +31,7 @@ export type DecodedEvent = { [R in RecordName]: { record: R; value: EventRecords
 const readers: ReadonlyMap<string, Type> = new Map(
   readRecordSchemas().map(({ record, schema }) => [
     record,
-    Type.forSchema(structuredClone(schema) as never, { logicalTypes, wrapUnions: false }),
+    Type.forSchema(structuredClone(schema) as never, avroOptions()),
   ]),
 );
 

@@ -1,7 +1,7 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import type { Type } from 'avsc';
 import { RegistryUnavailableError, UndecodableError, type WriterSchemas } from './codec';
-import { logicalTypes } from './logical-types';
+import { avroOptions } from './logical-types';
 import type { RecordSchema } from './records';
 import { fingerprintOf } from './records';
 
@@ -35,17 +35,14 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
       : { auth: { username: access.username, password: access.password ?? '' } };
   const registry = new SchemaRegistry(
     { host: access.url, clientId: 'payment-eda', retry: { retries: 2, maxRetryTimeInSecs: 2 }, ...auth },
-    { [SchemaType.AVRO]: { logicalTypes, wrapUnions: false } },
+    { [SchemaType.AVRO]: avroOptions() },
   );
   return {
     async get(schemaId) {
       try {
         return (await registry.getSchema(schemaId)) as unknown as Type;
       } catch (error) {
-        // Only the registry's own 404 makes an id unknown; whatever else went wrong may be over in a moment.
-        if ((error as { status?: number }).status === 404) {
-          throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
-        }
+        await refuseUnknownId(access, schemaId, error);
         await refuseUnreadableSchema(access, schemaId, error);
         throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
       }
@@ -53,8 +50,27 @@ export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
   };
 }
 
+/** Confluent's code of an unknown schema: a proxy's or a wrong address's 404 does not carry it. */
+const SCHEMA_NOT_FOUND = '40403';
+
+/** Only the registry's own 404 makes an id unknown; whatever else went wrong may be over in a moment. */
+async function refuseUnknownId(access: RegistryAccess, schemaId: number, cause: unknown): Promise<void> {
+  if ((cause as { status?: number }).status !== 404) return;
+  try {
+    await request(access, 'GET', `/schemas/ids/${schemaId}`);
+  } catch (error) {
+    if (
+      error instanceof RegistryRefusal &&
+      error.status === 404 &&
+      error.message.includes(SCHEMA_NOT_FOUND)
+    ) {
+      throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
+    }
+  }
+}
+
 /**
- * An id that stands for something else than an Avro schema stays unreadable for ever; waiting for it would block its
+ * An id that stands for something else than an Avro schema of ours (a decimal of another scale, say) stays unreadable; waiting for it would block its
  * partition. Anything less certain counts as the registry being out of order.
  */
 async function refuseUnreadableSchema(

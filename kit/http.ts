@@ -87,27 +87,36 @@ function messageFor(req: Request, refusal: Refusal): string {
   return wantsEnglish ? kind.en : kind.ko;
 }
 
+const DEPENDENCY_RETRY_AFTER_S = 5;
+
+function refusalOf(error: unknown, isDependencyDown: (error: unknown) => boolean): Refusal {
+  if (error instanceof Refusal) return error;
+  const internal = String(error);
+  if (isDependencyDown(error)) {
+    return new Refusal('PEC0014', { internal, retryAfterSeconds: DEPENDENCY_RETRY_AFTER_S });
+  }
+  if (error instanceof URIError) return new Refusal('PEC0008', { internal });
+  return refusalOfParser(error as { type?: string }) ?? new Refusal('PEC9999', { internal });
+}
+
 /** The one place where a refusal becomes an answer; whatever else was thrown is PEC9999 and says nothing. */
-const answerErrors: ErrorRequestHandler = (error: unknown, req, res, next) => {
-  if (res.headersSent) return next(error);
-  const isUriError = error instanceof URIError;
-  const refusal =
-    error instanceof Refusal
-      ? error
-      : (refusalOfParser(error as { type?: string }) ??
-        new Refusal(isUriError ? 'PEC0008' : 'PEC9999', { internal: String(error) }));
-  if (refusal.http >= 500) req.log.error({ err: error, errorCode: refusal.code }, 'request failed');
-  else req.log.info({ errorCode: refusal.code, reason: refusal.details.internal }, 'request refused');
-  if (refusal.details.retryAfterSeconds !== undefined)
-    res.set('Retry-After', String(refusal.details.retryAfterSeconds));
-  res.status(refusal.http).json({
-    code: refusal.http,
-    status: statusName(refusal.http),
-    errorCode: refusal.code,
-    message: messageFor(req, refusal),
-    data: refusal.details.data ?? null,
-  });
-};
+const answerErrors =
+  (isDependencyDown: (error: unknown) => boolean): ErrorRequestHandler =>
+  (error: unknown, req, res, next) => {
+    if (res.headersSent) return next(error);
+    const refusal = refusalOf(error, isDependencyDown);
+    if (refusal.http >= 500) req.log.error({ err: error, errorCode: refusal.code }, 'request failed');
+    else req.log.info({ errorCode: refusal.code, reason: refusal.details.internal }, 'request refused');
+    if (refusal.details.retryAfterSeconds !== undefined)
+      res.set('Retry-After', String(refusal.details.retryAfterSeconds));
+    res.status(refusal.http).json({
+      code: refusal.http,
+      status: statusName(refusal.http),
+      errorCode: refusal.code,
+      message: messageFor(req, refusal),
+      data: refusal.details.data ?? null,
+    });
+  };
 
 /**
  * Answers other methods of a path with 405. Put it behind the path's routes.
@@ -132,6 +141,8 @@ export interface HttpAppOptions {
   /** False from the moment on when the process should be restarted. */
   isAlive?: () => boolean;
   contentSecurityPolicy?: Record<string, string[]>;
+  /** Tells errors of what the process depends on from its own: 503 PEC0014 instead of 500 PEC9999. */
+  isDependencyDown?: (error: unknown) => boolean;
   routes: (app: Express) => void;
 }
 
@@ -197,7 +208,7 @@ export function createHttpApp(options: HttpAppOptions): Express {
   app.use(() => {
     throw new Refusal('PEC0013');
   });
-  app.use(answerErrors);
+  app.use(answerErrors(options.isDependencyDown ?? (() => false)));
   return app;
 }
 

@@ -63,6 +63,15 @@ function headerText(headers: IHeaders | undefined): Record<string, string> {
   return texts;
 }
 
+/** Last moment that a DATETIME holds. */
+const LATEST_MS = Date.UTC(9999, 11, 31);
+
+/** A producer writes what it likes there; a time that no column holds is no time. */
+function publishedAtOf(timestamp: string): { publishedAt?: Date } {
+  const ms = Number(timestamp);
+  return Number.isSafeInteger(ms) && ms > 0 && ms < LATEST_MS ? { publishedAt: new Date(ms) } : {};
+}
+
 function consumed(topic: string, partition: number, message: KafkaMessage): ConsumedMessage {
   return {
     topic,
@@ -71,7 +80,7 @@ function consumed(topic: string, partition: number, message: KafkaMessage): Cons
     key: message.key,
     value: message.value,
     headers: headerText(message.headers),
-    publishedAt: new Date(Number(message.timestamp)),
+    ...publishedAtOf(message.timestamp),
   };
 }
 
@@ -89,6 +98,9 @@ function watchMembership(consumer: GroupConsumer, log: Logger, onDeath: (error: 
   });
   consumer.on(consumer.events.HEARTBEAT, sign);
   consumer.on(consumer.events.FETCH, sign);
+  consumer.on(consumer.events.REBALANCING, () => {
+    state.isMember = false;
+  });
   consumer.on(consumer.events.DISCONNECT, () => {
     state.isMember = false;
   });
@@ -105,10 +117,14 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
   const { topic, batchSizeMax, sessionTimeoutMs, handle, log } = options;
   const heartbeatMs = heartbeatOf(sessionTimeoutMs);
   const state: { failing: unknown } = { failing: undefined };
+  /** What the last heartbeat was refused with: a rebalance, or the broker has given us up. */
+  let lost: unknown;
 
   async function handleUntilDone(messages: ConsumedMessage[], batch: EachBatchPayload): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       if (!batch.isRunning() || batch.isStale() || stopping.aborted) return false;
+      // kafkajs joins the group again when it is told; the partition may be somebody else's by now.
+      if (lost !== undefined) throw lost;
       try {
         await handle(messages);
         state.failing = undefined;
@@ -125,9 +141,13 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
 
   async function eachBatch(batch: EachBatchPayload): Promise<void> {
     const { messages, partition } = batch.batch;
-    // A long transaction must not cost the membership: heartbeats go out while the handler works. One that fails
-    // (a rebalance) is seen by `isStale` before the next chunk.
-    const beat = setInterval(() => void batch.heartbeat().catch(() => {}), heartbeatMs);
+    lost = undefined;
+    // A long transaction must not cost the membership: heartbeats go out while the handler works.
+    const beat = setInterval(() => {
+      batch.heartbeat().catch((error: unknown) => {
+        lost = error;
+      });
+    }, heartbeatMs);
     try {
       for (let from = 0; from < messages.length; from += batchSizeMax) {
         const chunk = messages.slice(from, from + batchSizeMax);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { port, readConfig } from '#kit/config';
+import { ConfigError, port, readConfig } from '#kit/config';
 import { SERVER_NAMES, readStackSettings, type ServerName, type StackSettings } from '#stack/config';
 
 const shape = z.object({
@@ -46,6 +46,18 @@ const OUTSIDE: Record<
 /** @throws ConfigError naming every bad variable */
 export function readLaunchConfig(env: NodeJS.ProcessEnv = process.env): LaunchConfig {
   const config = readConfig(shape, env);
+  const urls = [
+    config.PAYMENT_DATABASE_URL,
+    config.WALLET_DATABASE_URL,
+    config.OPS_DATABASE_URL,
+    config.MIGRATOR_DATABASE_URL,
+  ];
+  const named = urls.filter((url) => url !== undefined).length;
+  if (named > 0 && named < urls.length) {
+    throw new ConfigError(
+      'name all of PAYMENT_DATABASE_URL, WALLET_DATABASE_URL, OPS_DATABASE_URL, MIGRATOR_DATABASE_URL, or none',
+    );
+  }
   const stack = readStackSettings(env);
   const embedded = SERVER_NAMES.filter((name) => config[OUTSIDE[name]] === undefined);
   return {

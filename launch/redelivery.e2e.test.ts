@@ -45,7 +45,7 @@ test('The same Kafka record delivered again, and the same bytes with a new event
   await river.expectAudit();
 });
 
-test('A poison message in the middle parks alone, on the dead-letter topic too; its neighbours are settled', async () => {
+test('A poison message in the middle parks alone and leaves for the dead-letter topic; its neighbours are settled', async () => {
   const producer = await river.producer();
   const poison = { key: `poison-${randomUUID()}`, value: Buffer.from('no Avro at all') };
   const first = await river.buy([1]);
@@ -63,6 +63,21 @@ test('A poison message in the middle parks alone, on the dead-letter topic too; 
   expect(event?.aggregateType).toBe('payment_wallet_dlq');
   await river.expectAudit();
 });
+
+test('The payment API starts and takes payments without the registry', async () => {
+  await river.stack.kill('registry');
+  try {
+    await river.service('api').stop();
+    await river.start('api');
+    const orderId = await river.buy([1]);
+    expect(await river.ops.outbox.count({ where: { aggregateId: orderId, aggregateType: 'payment' } })).toBe(
+      1,
+    );
+    await river.untilSettled([orderId]);
+  } finally {
+    await river.stack.restart('registry');
+  }
+}, 120_000);
 
 test('Without the registry a running consumer goes on, for it knows the schemas; a new one waits and then settles', async () => {
   await river.stack.kill('registry');

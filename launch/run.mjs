@@ -29,6 +29,7 @@ const ROOMS = [
   'stack',
   'launch',
   'ops',
+  'bench',
 ];
 
 /** What each command runs once everything is built: a script in dist/. */
@@ -42,6 +43,7 @@ const COMMANDS = {
   connect: 'connect/main.js',
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',
+  bench: 'bench/latency.main.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',
   format: 'launch/format.js',
@@ -65,7 +67,10 @@ function run(title, command, args, env = {}, cleanUp = () => {}) {
   const started = Date.now();
   process.stderr.write(`${title} … `);
   const result = spawnSync(command, args, { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8' });
-  if (result.signal === 'SIGINT') process.exit(130);
+  if (result.signal === 'SIGINT') {
+    cleanUp();
+    process.exit(130);
+  }
   if (result.status !== 0) {
     say('failed');
     cleanUp();
@@ -127,13 +132,9 @@ function build() {
   if (readStamp(join(dist, '.build-stamp')) === stamp) return;
   const fresh = join(root, `dist.${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
-  run('compiling', process.execPath, [
-    'node_modules/typescript/bin/tsc',
-    '-p',
-    'tsconfig.build.json',
-    '--outDir',
-    fresh,
-  ]);
+  const compile = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', fresh];
+  const cleanUp = () => rmSync(fresh, { recursive: true, force: true });
+  run('compiling', process.execPath, compile, {}, cleanUp);
   for (const path of sources) {
     if (path.endsWith('.ts') || path.includes(`${sep}generated${sep}`)) continue;
     const target = join(fresh, relative(root, path));

@@ -31,7 +31,7 @@ async function main(): Promise<number> {
   const system = await systemUp(readLaunchConfig(), screenReport, interruption);
   try {
     await showPurchase(system);
-    print(`\n${pc.bold('running')} since ${((Date.now() - startedMs) / 1000).toFixed(1)} s after the start`);
+    print(`\n${pc.bold('running')}, ${((Date.now() - startedMs) / 1000).toFixed(1)} s after the start`);
     print(`${addresses(system)}\nCtrl-C stops everything that was started.`);
     system.superviseAll((event) => print(supervisorLine(event)));
     if (!interruption.aborted) {

@@ -56,11 +56,9 @@ export async function prepare(config: LaunchConfig, report: SystemReport): Promi
   const migratorUrl = databaseUrl('migrator', env);
   await timed(report, 'migrations', async () => {
     const applied = await migrate(migratorUrl);
-    await seed(migratorUrl);
-    return [
-      undefined,
-      applied.length === 0 ? 'nothing pending' : `${applied.length} applied, demo data inserted`,
-    ];
+    // Demo data are for the embedded server; a database that somebody has named keeps its own.
+    if (config.embedded.includes('mysql')) await seed(migratorUrl);
+    return [undefined, applied.length === 0 ? 'nothing pending' : `${applied.length} applied`];
   });
   await timed(report, 'contracts', async () => {
     const db = openDatabase(migratorUrl, 1);

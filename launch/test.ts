@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCLI } from 'jest';
 import pc from 'picocolors';
 import { StackError, StackInterrupted } from '#stack/errors';
+import { identify } from '#stack/process';
 import { projectFolder } from '#stack/project';
 import { freePorts } from '#stack/ports';
 import type { RunningStack } from '#stack/running';
@@ -32,27 +33,24 @@ interface Counts {
   skipped: number;
 }
 
-/** Variables that would send the tests to somebody's servers, or to other settings than the ones they are written for. */
-const CLEARED = [
-  'PAYMENT_DATABASE_URL',
-  'WALLET_DATABASE_URL',
-  'OPS_DATABASE_URL',
-  'MIGRATOR_DATABASE_URL',
-  'KAFKA_BROKERS',
-  'SCHEMA_REGISTRY_URL',
-  'CONNECT_URL',
-  'PSP_BASE_URL',
-  'TOSS_SECRET_KEY',
-  'TOSS_CLIENT_KEY',
-  'ADMIN_API_KEYS',
-  'NODE_ENV',
-];
+/**
+ * Variables of ours: none of a shell's reaches the tests, which would otherwise go to somebody's servers, or run with
+ * other settings than the ones they are written for.
+ */
+const OURS =
+  /^(PAYMENT|WALLET|OPS|MIGRATOR|MYSQL|KAFKA|SCHEMA_REGISTRY|REGISTRY|CONNECT|CDC|PSP|TOSS|ADMIN|CLAIM|RATE|WORKER|RECOVERY|STACK)_|^(NODE_ENV|BIND_HOST|ALLOWED_ORIGINS|WEBHOOK_URL|LOG_LEVEL)$/;
+/** Where the unpacked servers lie is no setting of a system. */
+const KEPT = 'STACK_CACHE_DIR';
 
 /** Points every setting at free ports and a folder of this run: a running stack is never touched. */
 async function testEnvironment(): Promise<NodeJS.ProcessEnv> {
   const ports = await freePorts(8);
   const [mysql, kafka, registry, connect, api, wallet, worker, simulator] = ports.map(String);
-  const cleared = Object.fromEntries(CLEARED.map((name) => [name, undefined]));
+  const cleared = Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => OURS.test(name) && name !== KEPT)
+      .map((name) => [name, undefined]),
+  );
   return {
     ...cleared,
     STACK_DIR: join(projectFolder(), '.stack-test', String(process.pid)),
@@ -95,12 +93,25 @@ async function runPhase(phase: Phase, patterns: string[]): Promise<Counts> {
   };
 }
 
+/** Takes down what a killed run has left: its folder is named after its process. */
+async function takeDownLeftovers(): Promise<void> {
+  const parent = join(projectFolder(), '.stack-test');
+  if (!existsSync(parent)) return;
+  for (const name of readdirSync(parent)) {
+    if (identify(Number(name)) !== undefined) continue;
+    const stackDir = join(parent, name);
+    await stackReset({ ...readLaunchConfig().stack, stackDir });
+    rmSync(stackDir, { recursive: true, force: true });
+  }
+}
+
 async function main(): Promise<number> {
   const patterns = process.argv.slice(2);
   const interruption = onInterruption(print);
   const variables = await testEnvironment();
   Object.assign(process.env, variables);
   for (const [name, value] of Object.entries(variables)) if (value === undefined) delete process.env[name];
+  await takeDownLeftovers();
   const config = readLaunchConfig();
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   let stack: RunningStack | undefined;

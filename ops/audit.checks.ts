@@ -59,17 +59,19 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       LIMIT ${rowsMax}`,
   },
   {
-    name: 'canceled-is-debited-once',
-    guarantees: 'every canceled line of a wholly settled order was debited exactly once, with its amount',
+    name: 'canceled-is-debited',
+    guarantees: 'every canceled line of a settled cancellation was debited exactly once, with its amount',
     offenders: (_graceS, rowsMax) => Prisma.sql`
-      SELECT o.order_id, o.no AS payment_order_no, o.amount, COUNT(t.no) AS debits, SUM(t.amount) AS debited
+      SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount, o.payment_order_status,
+             COUNT(t.no) AS debits, SUM(t.amount) AS debited
       FROM payment_orders o
       JOIN payment_events p ON p.no = o.payment_event_no
-      JOIN settlements s ON s.order_id = o.order_id AND s.last_seq_in = p.last_event_seq
+      LEFT JOIN settlements s ON s.order_id = p.order_id
       LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'DEBIT'
-      WHERE o.payment_order_status = 'CANCELED'
-      GROUP BY o.no, o.order_id, o.amount
-      HAVING COUNT(t.no) <> 1 OR MIN(t.amount) <> o.amount
+      LEFT JOIN wallets w ON w.no = t.wallet_no
+      GROUP BY o.no, o.order_id, o.seller_no, o.amount, o.payment_order_status, s.last_seq_in, p.last_event_seq
+      HAVING COUNT(t.no) > 1 OR MIN(t.amount) <> o.amount OR MIN(w.seller_no) <> o.seller_no
+          OR (o.payment_order_status = 'CANCELED' AND s.last_seq_in = p.last_event_seq AND COUNT(t.no) = 0)
       LIMIT ${rowsMax}`,
   },
   {
@@ -109,6 +111,30 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       FROM wallets w LEFT JOIN wallet_transactions t ON t.wallet_no = w.no
       GROUP BY w.no, w.seller_no, w.balance, w.last_seq
       HAVING w.balance <> ledger_sum OR w.last_seq <> ledger_lines OR w.last_seq <> COALESCE(MAX(t.wallet_seq), 0)
+      LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'chain-is-unbroken',
+    guarantees: 'every ledger line follows from its predecessor: number, balance and hash',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT c.no AS transaction_no, c.wallet_no, c.wallet_seq, c.order_id, c.amount, c.balance_after
+      FROM (SELECT t.*, ROW_NUMBER() OVER w AS place, LAG(t.line_hash, 1, '') OVER w AS previous_hash,
+                   LAG(t.balance_after, 1, 0) OVER w AS previous_balance
+            FROM wallet_transactions t WINDOW w AS (PARTITION BY t.wallet_no ORDER BY t.wallet_seq)) c
+      WHERE c.wallet_seq <> c.place
+         OR c.balance_after <> c.previous_balance + IF(c.type = 'CREDIT', c.amount, -c.amount)
+         OR c.line_hash <> SHA2(CONCAT_WS('|', c.previous_hash, c.wallet_no, c.wallet_seq, c.type, c.amount,
+              c.balance_after, c.reference_type, c.reference_id, c.order_id, c.event_id, c.idempotency_key,
+              c.created_at), 256)
+      ORDER BY c.no LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'head-is-last-line',
+    guarantees: 'every wallet’s head carries the hash of its last ledger line',
+    offenders: (_graceS, rowsMax) => Prisma.sql`
+      SELECT w.no AS wallet_no, w.last_seq, w.last_hash, t.line_hash
+      FROM wallets w LEFT JOIN wallet_transactions t ON t.wallet_no = w.no AND t.wallet_seq = w.last_seq
+      WHERE w.last_hash <> COALESCE(t.line_hash, '')
       LIMIT ${rowsMax}`,
   },
   {
@@ -174,11 +200,12 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     guarantees:
       'no paid order waits for its settlement or its acknowledgement for longer than the promised time',
     offenders: (graceS, rowsMax) => Prisma.sql`
-      SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, p.acknowledged_events
+      SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, p.acknowledged_events,
+             (SELECT MIN(d.id) FROM dead_letters d
+              WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED') AS dead_letter
       FROM payment_events p
       WHERE p.is_payment_done AND NOT p.is_wallet_done
         AND p.updated_at < NOW(3) - INTERVAL ${graceS} SECOND
-        AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED')
       ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {

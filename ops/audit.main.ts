@@ -1,12 +1,11 @@
 import { parseArgs } from 'node:util';
-import { databaseUrl } from '#prisma/config';
-import { openDatabase } from '#prisma/database';
+import { openOpsDatabase } from './database';
 import { audit, auditText } from './audit';
 import { print, runCommand } from './command';
 
 runCommand(async () => {
   const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
-  const db = openDatabase(databaseUrl('ops'), 1);
+  const db = openOpsDatabase();
   try {
     const report = await audit(db);
     const plain = (_key: string, value: unknown): unknown =>

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
-import { databaseUrl } from '#prisma/config';
-import { openDatabase } from '#prisma/database';
 import { CommandError, print, runCommand } from './command';
+import { openOpsDatabase } from './database';
 import { traceOrder, traceText } from './trace';
 
 runCommand(async () => {
@@ -11,7 +10,7 @@ runCommand(async () => {
   });
   const [orderId] = positionals;
   if (orderId === undefined) throw new CommandError('npm run trace -- ORDER_ID [--json]');
-  const db = openDatabase(databaseUrl('ops'), 1);
+  const db = openOpsDatabase();
   try {
     const trace = await traceOrder(db, orderId);
     const plain = (_key: string, value: unknown): unknown =>

@@ -68,7 +68,9 @@ function paymentWindowOf(config: Raw, pspBaseUrl: string): PaymentWindow {
 
 function pspProblems(config: z.output<typeof pspConfig>): string[] {
   return [
-    ...(config.PSP_BASE_URL === undefined ? ['PSP_BASE_URL is not set'] : []),
+    ...((config.PSP_BASE_URL ?? '').startsWith('https:')
+      ? []
+      : ['PSP_BASE_URL is not an https address: only the simulator has none']),
     ...(config.TOSS_SECRET_KEY === DEFAULT_SECRET_KEY ? ['TOSS_SECRET_KEY is the default'] : []),
   ];
 }

@@ -9,6 +9,7 @@ import { createLog, type Logger } from '#kit/log';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { startSimulator } from '#psp-simulator/simulator';
 import { pingDatabase } from '#prisma/database';
+import { isDatabaseUnavailable } from '#prisma/transaction';
 import { contentSecurityPolicyOf } from './pages/pages.route';
 import { recoverNext, type RecoveryWorld } from './recover-payments/recover-payments';
 import { paymentRoutes, type PaymentApiWorld } from './routes';
@@ -204,6 +205,7 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
     createHttpApp({
       log,
       readiness: { database: () => pingDatabase(database.db) },
+      isDependencyDown: isDatabaseUnavailable,
       contentSecurityPolicy: contentSecurityPolicyOf(world.paymentWindow),
       routes: (app) => paymentRoutes(app, world),
     }),

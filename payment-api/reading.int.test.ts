@@ -88,12 +88,7 @@ describe('GET /api/payments', () => {
     ['another scheme', { authorization: `Basic ${ADMIN_KEY}` }],
     ['an empty key', { authorization: 'Bearer ' }],
   ])('When it comes with %s, then 401 PEC0009 and no payment', async (_what, headers) => {
-    const { status, body } = await api.call(
-      'GET',
-      '/api/payments',
-      undefined,
-      headers as Record<string, string>,
-    );
+    const { status, body } = await api.call('GET', '/api/payments', undefined, headers);
     expect([status, body.errorCode, body.data]).toEqual([401, 'PEC0009', null]);
   });
 
@@ -103,7 +98,7 @@ describe('GET /api/payments', () => {
     expect(status).toBe(200);
     const listed = body.data.paymentEventList;
     expect(listed.map((payment: Json) => payment.orderId)).toEqual(
-      orders.map(({ orderId }) => orderId).reverse(),
+      orders.map(({ orderId }) => orderId).toReversed(),
     );
     expect(listed.map((payment: Json) => payment.paymentOrderList.length)).toEqual([3, 3]);
     expect(listed[0]).toMatchObject({
@@ -143,7 +138,7 @@ describe('GET /api/payments', () => {
       seen.push(...body.data.paymentEventList.map((payment: Json) => payment.orderId));
       cursor = body.data.nextCursor;
     } while (cursor !== null);
-    expect(seen.slice(0, 5)).toEqual(orders.reverse());
+    expect(seen.slice(0, 5)).toEqual(orders.toReversed());
     expect(new Set(seen).size).toBe(seen.length);
   });
 

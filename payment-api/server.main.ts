@@ -5,6 +5,7 @@ import { createHttpApp, listen } from '#kit/http';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
+import { isDatabaseUnavailable } from '#prisma/transaction';
 import { createEncoder } from '#contracts/codec';
 import { CANCEL_SPACING_MS, serverConfig } from './config';
 import { contentSecurityPolicyOf } from './pages/pages.route';
@@ -30,6 +31,7 @@ runService('payment-api', serverConfig, async (config, { log, releases }) => {
   const app = createHttpApp({
     log,
     readiness: { database: () => pingDatabase(db) },
+    isDependencyDown: isDatabaseUnavailable,
     metrics: () => register.metrics(),
     contentSecurityPolicy: contentSecurityPolicyOf(config.paymentWindow),
     routes: (express) => paymentRoutes(express, world),

@@ -7,11 +7,14 @@ import { systemIds } from '#kit/ids';
 import { createKafka } from '#kit/kafka';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase } from '#prisma/database';
-import { loadSchemaIds } from '#prisma/event-schemas';
+import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
 import { CANCEL_SPACING_MS, workerConfig } from './config';
 import { startRecovery } from './recover-payments/recover-payments.timer';
 import { createTossClient } from './toss/toss-client';
+
+/** A transaction ends well before the broker gives the consumer up. */
+const TRANSACTION_SHARE_OF_SESSION = 0.6;
 
 runService('payment-worker', workerConfig, async (config, { log, releases, fail }) => {
   collectDefaultMetrics();
@@ -27,6 +30,7 @@ runService('payment-worker', workerConfig, async (config, { log, releases, fail 
   });
   const db = openDatabase(config.databaseUrl, config.databaseConnections);
   releases.push('database', () => db.$disconnect());
+  await refuseMovedIds(db, config.registry, log);
   const encode = createEncoder(await loadSchemaIds(db));
   const recovery = startRecovery(
     {
@@ -53,6 +57,7 @@ runService('payment-worker', workerConfig, async (config, { log, releases, fail 
       ids: systemIds,
       clock: systemClock,
       log,
+      transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
       count: (outcome) => messages.inc({ outcome }),
     },
     {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { port, readConfig } from '#kit/config';
-import { developmentUrl, type UserRole } from './users';
+import { ConfigError, port, readConfig } from '#kit/config';
+import { DEVELOPMENT_PASSWORDS, developmentUrl, type UserRole } from './users';
 
 const VARIABLE = {
   paymentApi: 'PAYMENT_DATABASE_URL',
@@ -12,7 +12,7 @@ const VARIABLE = {
 /**
  * Database URL of a role: its variable, or the development server's on `MYSQL_PORT`.
  *
- * @throws ConfigError in production without the variable: there are no default passwords there.
+ * @throws ConfigError in production without the variable, or with a default password
  */
 export function databaseUrl(role: Exclude<UserRole, 'cdc'>, env: NodeJS.ProcessEnv = process.env): string {
   const variable = VARIABLE[role];
@@ -21,5 +21,20 @@ export function databaseUrl(role: Exclude<UserRole, 'cdc'>, env: NodeJS.ProcessE
     [variable]: env['NODE_ENV'] === 'production' ? z.string() : z.string().optional(),
   });
   const config = readConfig(shape, env) as { MYSQL_PORT: number } & Record<string, string | undefined>;
-  return config[variable] ?? developmentUrl(role, config.MYSQL_PORT);
+  const url = config[variable] ?? developmentUrl(role, config.MYSQL_PORT);
+  if (env['NODE_ENV'] === 'production' && hasDefaultPassword(url)) {
+    throw new ConfigError(`not for production: ${variable} has a default password`);
+  }
+  return url;
+}
+
+function hasDefaultPassword(url: string): boolean {
+  try {
+    const password = decodeURIComponent(new URL(url).password);
+    return ['', '1234', ...Object.values(DEVELOPMENT_PASSWORDS)].includes(password);
+  } catch (error) {
+    // No URL, or a stray `%`: `connectionOptions` says so.
+    if (error instanceof TypeError || error instanceof URIError) return false;
+    throw error;
+  }
 }

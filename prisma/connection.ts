@@ -20,12 +20,16 @@ export class DatabaseUrlError extends Error {
  */
 export function connectionOptions(databaseUrl: string): ConnectionConfig & { database: string } {
   let url: URL;
+  let user: string;
+  let password: string;
   try {
     url = new URL(databaseUrl);
+    user = decodeURIComponent(url.username);
+    password = decodeURIComponent(url.password);
   } catch {
     throw new DatabaseUrlError('a database URL looks like mysql://user:password@host:3306/database');
   }
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const database = url.pathname.slice(1);
   if (url.protocol !== 'mysql:' || url.hostname === '' || !/^\w+$/.test(database)) {
     throw new DatabaseUrlError('a database URL looks like mysql://user:password@host:3306/database');
   }
@@ -36,8 +40,8 @@ export function connectionOptions(databaseUrl: string): ConnectionConfig & { dat
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 3306 : Number(url.port),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    user,
+    password,
     database,
     connectTimeout: CONNECT_TIMEOUT_MS,
     // Times are stored in UTC (DATETIME(3)), whatever the server's zone is.

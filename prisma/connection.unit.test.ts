@@ -49,6 +49,7 @@ describe('connectionOptions', () => {
     'mysql://u:hidden@h',
     'mysql://u:hidden@h/a;b',
     'mysql://u:hidden@h/x?tls=maybe',
+    'mysql://u:hidden%@h/x',
   ])('When the URL is %s, then it is refused without repeating the password', (url) => {
     expect(() => connectionOptions(url)).toThrow(DatabaseUrlError);
     expect(() => connectionOptions(url)).not.toThrow(/hidden/);
@@ -75,6 +76,18 @@ describe('databaseUrl', () => {
       `mysql://${user}:${user}@127.0.0.1:3310/payment_eda`,
     );
     expect(databaseUrl(role, { [variable]: 'mysql://x' })).toBe('mysql://x');
-    expect(() => databaseUrl(role, { NODE_ENV: 'production' })).toThrow(variable);
+    const inProduction = (url?: string) => () =>
+      databaseUrl(role, { NODE_ENV: 'production', ...(url === undefined ? {} : { [variable]: url }) });
+    expect(inProduction()).toThrow(variable);
+    for (const url of [
+      `mysql://${user}:${user}@db/x`,
+      `mysql://${user}@db/x`,
+      `mysql://${user}:%31234@db/x`,
+    ]) {
+      expect(inProduction(url)).toThrow(`not for production: ${variable} has a default password`);
+    }
+    for (const url of [`mysql://${user}:own@db/x`, `mysql://${user}:own%@db/x`]) {
+      expect(inProduction(url)()).toBe(url);
+    }
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Type } from 'avsc';
 import { createConnection } from 'mariadb';
 import { createDecoder, createEncoder, UndecodableError, type Decode, type Encode } from '#contracts/codec';
-import { logicalTypes } from '#contracts/logical-types';
+import { avroOptions } from '#contracts/logical-types';
 import { readRecordSchemas } from '#contracts/records';
 import { connectionOptions } from './connection';
 import { openDatabase, type Database } from './database';
@@ -64,7 +64,7 @@ export function testCodec(): { encode: Encode; decode: Decode } {
   const schemas = readRecordSchemas().map(({ record, schema }, index) => ({
     record,
     schemaId: 100 + index,
-    type: Type.forSchema(JSON.parse(JSON.stringify(schema)), { logicalTypes, wrapUnions: false }),
+    type: Type.forSchema(JSON.parse(JSON.stringify(schema)), avroOptions()),
   }));
   return {
     encode: createEncoder(new Map(schemas.map(({ record, schemaId }) => [record, schemaId]))),

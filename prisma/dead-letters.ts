@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Encode } from '#contracts/codec';
 import { HEADER, type TopicName } from '#contracts/topics';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
+import { isTraceparent } from '#kit/trace-context';
 import type { Reader, Tx } from './database';
 import { Prisma } from './generated/client';
 import { arrive, type Arrival } from './inbox';
@@ -57,6 +58,7 @@ export async function park(tx: Tx, encode: Encode, parking: Parking): Promise<vo
   const { topic, partition, offset, key, value, headers } = message;
   const arrival = arrivalOf(message);
   const eventType = headers[HEADER.eventType]?.slice(0, EVENT_TYPE_CHARACTERS_MAX) ?? null;
+  const traceparent = headers[HEADER.traceparent] ?? '';
   const shortError = error.slice(0, ERROR_CHARACTERS_MAX);
   await tx.$executeRaw`
     INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, event_type, message_key,
@@ -85,7 +87,8 @@ export async function park(tx: Tx, encode: Encode, parking: Parking): Promise<vo
         parkedAt,
       },
       idempotencyKey: `deadletter.DeadLettered:${deadLetterId}`,
-      traceparent: headers[HEADER.traceparent]?.slice(0, 55) ?? null,
+      // Anything may stand in a header; what the column does not take would block the partition.
+      traceparent: isTraceparent(traceparent) ? traceparent : null,
     },
   ]);
   await arrive(tx, consumer, [arrival]);

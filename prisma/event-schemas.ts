@@ -1,8 +1,9 @@
-import type { SchemaIds } from '#contracts/codec';
-import type { PublishedSchema } from '#contracts/registry';
+import { RegistryUnavailableError, type SchemaIds } from '#contracts/codec';
+import { findMovedIds, type PublishedSchema, type RegistryAccess } from '#contracts/registry';
+import type { Logger } from '#kit/log';
 import { readRecordSchemas } from '#contracts/records';
 import type { Database, Reader } from './database';
-import { inTransaction } from './transaction';
+import { inTransaction, isDuplicateKey } from './transaction';
 
 /** The contracts of this build have no published id yet. */
 export class ContractsNotPublishedError extends Error {
@@ -50,6 +51,16 @@ export async function loadSchemaIds(db: Reader): Promise<SchemaIds> {
  * @throws Error naming the record and both ids.
  */
 export async function recordSchemas(db: Database, published: readonly PublishedSchema[]): Promise<void> {
+  try {
+    await recordMissing(db, published);
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+    // Another publisher was faster: what it has recorded is there to compare with now.
+    await recordMissing(db, published);
+  }
+}
+
+async function recordMissing(db: Database, published: readonly PublishedSchema[]): Promise<void> {
   await inTransaction(db, async (tx) => {
     const recorded = await recordedSchemas(tx);
     for (const { record, version, schemaId, fingerprint } of published) {
@@ -64,4 +75,28 @@ export async function recordSchemas(db: Database, published: readonly PublishedS
       }
     }
   });
+}
+
+/**
+ * For consumers, at their start: stored rows and topics carry schema ids, and a registry that means other schemas by
+ * them would make events unreadable, or readable as something else. A registry that does not answer is no reason to
+ * stay down; the consumer waits for it.
+ *
+ * @throws Error naming every id that has moved
+ */
+export async function refuseMovedIds(
+  db: Reader,
+  registry: RegistryAccess,
+  log: Pick<Logger, 'warn'>,
+): Promise<void> {
+  let moved: string[];
+  try {
+    moved = await findMovedIds(registry, await recordedSchemas(db));
+  } catch (error) {
+    if (!(error instanceof RegistryUnavailableError)) throw error;
+    log.warn({ err: error }, 'schema ids not checked: the registry does not answer');
+    return;
+  }
+  if (moved.length > 0)
+    throw new Error(`the registry is not the one that was published to: ${moved.join('; ')}`);
 }

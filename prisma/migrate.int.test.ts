@@ -9,8 +9,8 @@ type Empty = Awaited<ReturnType<typeof openEmptyDatabase>>;
 const opened: Empty[] = [];
 const folders: string[] = [];
 afterAll(async () => {
-  for (const database of opened) await database.close();
-  for (const folder of folders) rmSync(folder, { recursive: true });
+  for (const each of opened) await each.close();
+  for (const each of folders) rmSync(each, { recursive: true });
 });
 
 async function database(): Promise<Empty & { migratorUrl: string }> {
@@ -174,14 +174,14 @@ describe('a migration that fails', () => {
   const BROKEN = 'CREATE TABLE b (no INT PRIMARY KEY);\nCREATE TABLE c (no NONSENSE);';
 
   async function failed() {
-    const opened = await database();
+    const own = await database();
     const dir = folder({
       ...TWO,
       [SECOND]: BROKEN,
       '20260103000000_third': 'CREATE TABLE d (no INT PRIMARY KEY)',
     });
-    const error = await migrate(opened.migratorUrl, noGrants(dir)).catch((e: unknown) => e as Error);
-    return { ...opened, dir, error };
+    const error = await migrate(own.migratorUrl, noGrants(dir)).catch((e: unknown) => e as Error);
+    return { ...own, dir, error };
   }
 
   it('When a statement fails, then MySQL’s reason is said and kept, and nothing behind it is applied', async () => {

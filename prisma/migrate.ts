@@ -7,7 +7,7 @@ import { connectionOptions } from './connection';
 export const MIGRATIONS_DIR = join(__dirname, 'migrations');
 
 /** Prisma Migrate takes the same lock, so that both never migrate at once. */
-const MIGRATION_LOCK = '72707369';
+const MIGRATION_LOCK = 'prisma_migrate';
 const LOCK_WAIT_S = 30;
 
 /** Migrating is not possible as things stand; the message says what to do. */

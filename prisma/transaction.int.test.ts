@@ -197,6 +197,17 @@ describe('mysqlErrorNumber', () => {
     expect(mysqlErrorNumber(error)).toBe(number);
   });
 
+  // As Prisma reports what it has recognised itself, without MySQL's number beside it.
+  it.each([
+    [{ code: 'P2034' }, 1213],
+    [{ code: 'P2002' }, 1062],
+    [{ cause: { kind: 'TransactionWriteConflict' } }, 1213],
+    [{ meta: { code: '1205' } }, 1205],
+    [new Error('outer', { cause: { errno: 1213 } }), 1213],
+  ])('When Prisma says %j, then it is %i', (error, number) => {
+    expect(mysqlErrorNumber(error)).toBe(number);
+  });
+
   it('When a model deadlocks, then it is 1213 as well', async () => {
     const meet = meeting(2);
     const crossing = (first: bigint, second: bigint) =>

@@ -43,6 +43,26 @@ export function mysqlErrorNumber(error: unknown): number | undefined {
   return undefined;
 }
 
+/** MySQL: too many connections, shutting down, read-only; the client library's 2xxx: connection refused or lost. */
+const UNAVAILABLE = new Set([1040, 1053, 1077, 1205, 1213, 1290, 1836, 2002, 2003, 2006, 2013]);
+/** Prisma: no connection, connection closed, no connection free, no transaction started or one that was too slow. */
+const UNAVAILABLE_PRISMA = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2034']);
+
+/** Is it the database that is out of order or overloaded, and not the statement? */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const number = mysqlErrorNumber(error) ?? 0;
+  // The driver numbers its own errors (connection refused, lost, none free) from 45000.
+  if (UNAVAILABLE.has(number) || (number >= 45_000 && number < 46_000)) return true;
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && UNAVAILABLE_PRISMA.has(code);
+}
+
+/** Was the transaction rolled back because it took longer than its limit? */
+export function isTooSlow(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === 'P2028' && /expired transaction|timeout for this transaction/i.test(String(error));
+}
+
 /** Did a unique key refuse the row? */
 export function isDuplicateKey(error: unknown): boolean {
   return mysqlErrorNumber(error) === DUPLICATE_KEY;

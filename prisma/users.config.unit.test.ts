@@ -36,9 +36,13 @@ describe('who creates which users', () => {
 
   it.each([
     ['MYSQL_ROOT_URL', 'mysql://root:1234@db/mysql', /administrator/],
-    ['OPS_DATABASE_URL', 'mysql://ops:ops@db/payment_eda', /ops has its default password/],
+    ['OPS_DATABASE_URL', 'mysql://ops:ops@db/payment_eda', /OPS_DATABASE_URL has a default password/],
     ['CDC_DATABASE_PASSWORD', DEVELOPMENT_PASSWORDS.cdc, /debezium has its default password/],
-    ['WALLET_DATABASE_URL', 'mysql://wallet_service@db/payment_eda', /wallet_service has no password/],
+    [
+      'WALLET_DATABASE_URL',
+      'mysql://wallet_service@db/payment_eda',
+      /WALLET_DATABASE_URL has a default password/,
+    ],
   ])('When %s is a default in production, then nothing is created', (variable, value, problem) => {
     expect(() => usersConfig({ ...PRODUCTION, [variable]: value })).toThrow(problem);
   });

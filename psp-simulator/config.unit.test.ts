@@ -6,7 +6,7 @@ describe('configuration', () => {
     expect(readSimulatorConfig({})).toEqual({
       port: 8090,
       host: '127.0.0.1',
-      dir: '.stack/psp-simulator',
+      dir: '.stack/data/psp-simulator',
       sessionMs: 600_000,
       secretKey: 'test_sk_simulator',
       allowedOrigins: [],

@@ -134,7 +134,7 @@ async function upUnderLock(
   const missing = resources.filter((_, index) => usable[index] !== true);
   throwIfInterrupted(signal);
   // Needed even when all are kept: one of them may be started again later.
-  const java = await requireJava(settings, signal);
+  const java = resources.length === 0 ? '' : await requireJava(settings, signal);
   // What is left of a server that is not well goes first: it may hold the very port that is checked next.
   await stopAll(folder, missing, report);
   await requirePorts(missing, ports);
@@ -163,7 +163,7 @@ async function upUnderLock(
  * @throws StackError with what to do; StackInterrupted
  */
 export async function stackUp(settings: StackSettings, options: StackOptions = {}): Promise<RunningStack> {
-  requirePlatform();
+  if (selected(options).length > 0) requirePlatform();
   const report = options.report ?? (() => undefined);
   const folder = new StackFolder(settings.stackDir);
   folder.create();

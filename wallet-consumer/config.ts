@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { list, port, positiveInt, readConfig } from '#kit/config';
-import { kafkaShape, type KafkaSettings } from '#kit/kafka';
+import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import type { RegistryAccess } from '#contracts/registry';
 import { databaseUrl } from '#prisma/config';
-import { DEVELOPMENT_PASSWORDS } from '#prisma/users';
 
 const DEFAULT_ADMIN_API_KEY = 'dev-admin-key';
 
@@ -32,17 +31,7 @@ const schema = z
   .refine((env) => env.NODE_ENV !== 'production' || env.WALLET_DATABASE_URL !== undefined, {
     path: ['WALLET_DATABASE_URL'],
     message: 'must be set in production',
-  })
-  .refine((env) => env.NODE_ENV !== 'production' || !hasDefaultPassword(env.WALLET_DATABASE_URL), {
-    path: ['WALLET_DATABASE_URL'],
-    message: 'must not hold a default password in production',
   });
-
-function hasDefaultPassword(url: string | undefined): boolean {
-  if (url === undefined || !URL.canParse(url)) return false;
-  const password = decodeURIComponent(new URL(url).password);
-  return ['', '1234', ...Object.values(DEVELOPMENT_PASSWORDS)].includes(password);
-}
 
 export interface WalletConfig {
   port: number;

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { createDecoder, createEncoder, RegistryUnavailableError } from '#contracts/codec';
-import { findMovedIds, openWriterSchemas, type RegistryAccess } from '#contracts/registry';
+import { createDecoder, createEncoder } from '#contracts/codec';
+import { openWriterSchemas } from '#contracts/registry';
 import { WALLET_SERVICE } from '#contracts/topics';
 import { systemClock } from '#kit/clock';
 import { ConfigError } from '#kit/config';
@@ -11,8 +11,9 @@ import { startConsumerLoop, type ConsumerLoop } from '#kit/kafka-consumer';
 import { createLog, type Logger } from '#kit/log';
 import { runUntilSignal } from '#kit/process';
 import { Releases } from '#kit/releases';
-import { openDatabase, pingDatabase, type Database } from '#prisma/database';
-import { loadSchemaIds, recordedSchemas } from '#prisma/event-schemas';
+import { openDatabase, pingDatabase } from '#prisma/database';
+import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
+import { isDatabaseUnavailable } from '#prisma/transaction';
 import { readWalletConfig, type WalletConfig } from './config';
 import { walletRoutes } from './routes';
 import { createSettlementConsumer } from './settle-payments/settle-payments.consumer';
@@ -23,26 +24,6 @@ const RELEASE_TIMEOUT_MS = 25_000;
 /** A transaction ends well before the broker gives the consumer up. */
 const TRANSACTION_SHARE_OF_SESSION = 0.6;
 
-/**
- * Stored rows and topics carry schema ids: a registry that means other schemas by them would make events
- * unreadable, or readable as something else. A registry that does not answer is no reason to stay down; the
- * consumer waits for it.
- *
- * @throws Error naming every id that has moved
- */
-async function checkSchemaIds(registry: RegistryAccess, db: Database, log: Logger): Promise<void> {
-  let moved: string[];
-  try {
-    moved = await findMovedIds(registry, await recordedSchemas(db));
-  } catch (error) {
-    if (!(error instanceof RegistryUnavailableError)) throw error;
-    log.warn({ err: error }, 'schema ids not checked: the registry does not answer');
-    return;
-  }
-  if (moved.length > 0)
-    throw new Error(`the registry is not the one that was published to: ${moved.join('; ')}`);
-}
-
 async function start(
   config: WalletConfig,
   log: Logger,
@@ -52,7 +33,7 @@ async function start(
   const db = openDatabase(config.databaseUrl, config.databaseConnectionsMax);
   releases.push('database', () => db.$disconnect());
   const encode = createEncoder(await loadSchemaIds(db));
-  await checkSchemaIds(config.registry, db, log);
+  await refuseMovedIds(db, config.registry, log);
 
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
@@ -66,6 +47,7 @@ async function start(
         await loop.ready();
       },
     },
+    isDependencyDown: isDatabaseUnavailable,
     metrics: () => metrics.metrics(),
     isAlive: () => loop?.isAlive() ?? true,
     routes: walletRoutes(db, config.adminApiKeys),

@@ -23,6 +23,7 @@ beforeAll(async () => {
     ids: systemIds,
     clock: systemClock,
     log: createLog('worker', 'silent'),
+    transactionTimeoutMs: 6_000,
     count: (outcome) => outcomes.push(outcome),
   };
 });

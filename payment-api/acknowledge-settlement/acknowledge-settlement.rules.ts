@@ -47,7 +47,11 @@ export function judge(event: WalletEvent, seq: number | null, standing: Standing
       };
     }
   }
-  const isWhole = event.value.entries.length === standing.lines.size;
+  const settled = new Set(event.value.entries.map((entry) => entry.paymentOrderNo));
+  if (settled.size === 0 || settled.size !== event.value.entries.length) {
+    return { do: 'park', reason: 'no entries, or one of them twice' };
+  }
+  const isWhole = settled.size === standing.lines.size;
   if (event.record === 'wallet.PaymentSettled' && !isWhole) {
     return {
       do: 'park',
@@ -55,10 +59,9 @@ export function judge(event: WalletEvent, seq: number | null, standing: Standing
     };
   }
   if (event.record === 'wallet.CancellationSettled') {
-    const { cancelId, entries } = event.value;
+    const { cancelId } = event.value;
     const lines = standing.cancels.get(cancelId);
     if (lines === undefined) return { do: 'park', reason: `unknown cancel ${cancelId}` };
-    const settled = new Set(entries.map(({ paymentOrderNo }) => paymentOrderNo));
     if (settled.size !== lines.size || [...settled].some((no) => !lines.has(no)))
       return { do: 'park', reason: `cancel ${cancelId} is of other lines than were settled` };
   }

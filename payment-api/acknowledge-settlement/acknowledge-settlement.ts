@@ -18,6 +18,7 @@ export interface AcknowledgeWorld {
   ids: Ids;
   clock: Clock;
   log: Logger;
+  transactionTimeoutMs: number;
   /** Told of every message: how it ended. */
   count: (outcome: 'acknowledged' | 'duplicate' | 'parked') => void;
 }
@@ -33,7 +34,9 @@ export async function acknowledgeSettlement(
   message: ConsumedMessage,
 ): Promise<void> {
   const decoded = await decodeWalletEvent(world.decode, message);
-  const outcome = await inTransaction(world.db, (tx) => takeIn(world, tx, message, decoded));
+  const outcome = await inTransaction(world.db, (tx) => takeIn(world, tx, message, decoded), {
+    timeoutMs: world.transactionTimeoutMs,
+  });
   world.count(outcome);
 }
 

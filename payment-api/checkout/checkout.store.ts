@@ -24,7 +24,7 @@ export interface NewOrder {
   idempotency: { key: string; bodyHash: string } | null;
 }
 
-/** One payment, one line per product, and each line's first history row. @throws duplicate key for a used idempotency key */
+/** One payment and one line per product. @throws duplicate key for a used idempotency key */
 export async function insertOrder(tx: Tx, order: NewOrder): Promise<void> {
   const { no } = await tx.paymentEvent.create({
     data: {

@@ -38,7 +38,9 @@ export async function confirmPayment(
 ): Promise<Payment> {
   const { payment, isReplay } = await claim(world, command);
   if (isReplay) return payment;
-  const ending = await askPsp(world, payment, log);
+  const ending = await askPsp(world, payment, log).catch((error: unknown) =>
+    outcomeUnknown(payment, error, log),
+  );
   return record(world, payment, ending, command.traceparent, log);
 }
 
@@ -75,15 +77,10 @@ async function record(
   try {
     isRecorded = await inTransaction(db, (tx) => write(tx, world, payment, ending, approvedAt, traceparent));
   } catch (error) {
-    // The PSP has answered, our database has not taken it: the money may be gone, so "nothing was charged" would be
-    // a lie. The claim stands, and recovery records what the PSP says.
-    log.error(
-      { err: error, orderId: payment.orderId, ending: ending.do },
-      'ALARM: the ending was not recorded',
-    );
-    throw new Refusal('PEC0007', { data: { orderId: payment.orderId } });
+    return outcomeUnknown(payment, error, log);
   }
-  if (!isRecorded) return takenOver(db, payment, log);
+  if (!isRecorded)
+    return takenOver(db, payment, ending, log).catch((error: unknown) => asRefusal(payment, error, log));
   switch (ending.do) {
     case 'succeed':
       return { ...payment, status: 'SUCCESS', approvedAt };
@@ -98,6 +95,15 @@ async function record(
         log.error({ orderId: payment.orderId, reason: ending.reason }, 'ALARM: payment does not match');
       throw new Refusal('PEC0007', { data: { orderId: payment.orderId }, internal: ending.reason });
   }
+}
+
+/**
+ * The PSP was asked, and our database does not take what came of it: the money may be gone, so "nothing was charged"
+ * would be a lie. The claim stands, and recovery records what the PSP says.
+ */
+function outcomeUnknown({ orderId }: Payment, error: unknown, log: Logger): never {
+  log.error({ err: error, orderId }, 'ALARM: the outcome was not recorded');
+  throw new Refusal('PEC0007', { data: { orderId } });
 }
 
 async function write(
@@ -123,13 +129,28 @@ async function write(
   return recorded !== undefined;
 }
 
-/** Somebody else has ended the payment meanwhile. What stands there now is the answer; ours is kept in the log. */
-async function takenOver(db: Database, ours: Payment, log: Logger): Promise<Payment> {
+/** Somebody else has ended the payment meanwhile. What stands there now is the answer, compared with what we know. */
+async function takenOver(db: Database, ours: Payment, ending: Ending, log: Logger): Promise<Payment> {
   const now = await findPayment(db, ours.orderId);
   if (now === undefined) throw new Error(`order ${ours.orderId} has vanished`);
-  log.warn({ orderId: ours.orderId, status: now.status }, 'the claim was taken over while the PSP was asked');
-  if (isPaid(now.status)) return now;
+  const isOurs = isPaid(now.status) && now.paymentKey === ours.paymentKey;
+  const known = { orderId: ours.orderId, status: now.status, paymentKey: now.paymentKey, ending: ending.do };
+  log.warn(known, 'the claim was taken over while the PSP was asked');
+  if (isOurs) return now;
+  if (ending.do === 'succeed') {
+    log.error(
+      { ...known, chargedKey: ours.paymentKey },
+      'ALARM: charged at the PSP, but the order says otherwise',
+    );
+    throw new Refusal('PEC0007', { data: { orderId: ours.orderId } });
+  }
   if (now.status === 'FAILURE' && now.failure !== null) throw refusedByPsp(now.failure);
   if (now.status === 'UNKNOWN') throw new Refusal('PEC0007', { data: { orderId: ours.orderId } });
   throw new Refusal('PEC0005', { retryAfterSeconds: 1 });
+}
+
+/** Refusals are answers; anything else after the PSP was asked leaves the outcome unknown. */
+function asRefusal(payment: Payment, error: unknown, log: Logger): never {
+  if (error instanceof Refusal) throw error;
+  return outcomeUnknown(payment, error, log);
 }

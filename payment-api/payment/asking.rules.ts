@@ -91,13 +91,20 @@ export function decide(payment: Claimed, answer: PspAnswer, progress: Progress):
   const { code, message } = answer;
   // A lookup's error says nothing about the payment; recovery asks again later.
   if (progress.asked === 'lookup') return { do: 'leave-unknown', reason: `lookup: ${code}`, alarm: false };
-  const meaning = meaningOf(code);
+  // A server's error and "too many requests" say nothing final, whatever their code.
+  const isUnclear = answer.http >= 500 || answer.http === 429;
+  const meaning = isUnclear && meaningOf(code) !== 'in-progress' ? 'unclear' : meaningOf(code);
   switch (meaning) {
     case 'refusal':
       return { do: 'fail', code, message };
     case 'misconfiguration':
     case 'unusable-key':
-      return { do: 'release', because: meaning, code, message };
+      // Only the claim's very first call proves that nothing was charged: an earlier one, whose answer was lost or
+      // unclear, may have been approved.
+      if (progress.attempts === 1 && progress.sameKeyCalls === 1) {
+        return { do: 'release', because: meaning, code, message };
+      }
+      return { do: 'leave-unknown', reason: `${code} after an earlier call`, alarm: true };
     case 'in-progress':
       return repeatOrLeave(`the PSP still works on the request: ${code}`);
     case 'already-processed':

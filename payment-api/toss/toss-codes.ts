@@ -45,7 +45,6 @@ const REFUSALS = [
   'BELOW_MINIMUM_AMOUNT',
   'RESTRICTED_TRANSFER_ACCOUNT',
   'INVALID_ACCOUNT_INFO_RE_REGISTER',
-  'UNAPPROVED_ORDER_ID',
 ];
 
 const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map<string, CodeMeaning>([

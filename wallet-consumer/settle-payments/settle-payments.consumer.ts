@@ -68,7 +68,7 @@ function report(verdict: Verdict, metrics: SettlementMetrics, log: Logger): void
       const { cause, error, deadLetterId } = verdict;
       metrics.parked.inc({ cause });
       if (cause === 'gap') metrics.gaps.inc();
-      log.error({ ...where, cause, deadLetterId, reason: error }, 'event parked');
+      log.error({ ...where, cause, deadLetterId, reason: error }, 'ALARM: event parked');
     }
   }
 }

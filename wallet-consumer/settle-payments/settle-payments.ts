@@ -1,7 +1,7 @@
 import { WALLET_SERVICE } from '#contracts/topics';
 import type { Database } from '#prisma/database';
 import { arrive } from '#prisma/inbox';
-import { inTransaction } from '#prisma/transaction';
+import { inTransaction, isTooSlow } from '#prisma/transaction';
 import { incurableReason } from './incurable.rules';
 import { readKnown } from './known.store';
 import type { PaymentEvent } from './payment-event.rules';
@@ -32,7 +32,13 @@ export async function settlePayments(
     return await settleTogether(world, events);
   } catch (error) {
     const reason = incurableReason(error);
-    if (reason === undefined) throw error;
+    if (reason === undefined) {
+      if (!isTooSlow(error) || events.length === 1) throw error;
+      // The whole would take as long next time: two halves may each end in time.
+      const middle = Math.ceil(events.length / 2);
+      const first = await settlePayments(world, events.slice(0, middle));
+      return [...first, ...(await settlePayments(world, events.slice(middle)))];
+    }
     const [only] = events;
     if (events.length === 1 && only !== undefined) {
       // In a new transaction: should another consumer have settled it meanwhile, its inbox row is seen there.

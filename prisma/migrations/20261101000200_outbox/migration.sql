@@ -68,7 +68,8 @@ CREATE TABLE dead_letters (
   resolution    VARCHAR(500) NULL,
   PRIMARY KEY (no),
   UNIQUE KEY dead_letters_id_key (id),
-  UNIQUE KEY dead_letters_position_key (consumer, topic, `partition`, `offset`),
+  -- Not unique: topics that were made anew use their positions again.
+  KEY dead_letters_position_idx (consumer, topic, `partition`, `offset`),
   KEY dead_letters_aggregate_idx (consumer, aggregate_id, status),
   KEY dead_letters_status_idx (status, no)
 );
