@@ -66,6 +66,8 @@ const LEDGER: Line[] = [
 ];
 
 const TABLES = [
+  'payment_cancel_lines',
+  'payment_cancels',
   'payment_events',
   'payment_orders',
   'payment_order_histories',
@@ -121,6 +123,24 @@ async function writeLedger(lines: readonly Line[]): Promise<void> {
   }
 }
 
+async function writeCancel(no: number, orderId: string, total: number, lines: Order['lines']): Promise<void> {
+  const canceled = lines.filter(([, , , lineStatus]) => lineStatus === 'CANCELED');
+  if (canceled.length === 0) return;
+  const givenBack = canceled.reduce((sum, [, , amount]) => sum + amount, 0);
+  await run(
+    `INSERT INTO payment_cancels (no, id, payment_event_no, order_id, status, cancel_amount, refundable_amount,
+       cancel_reason, transaction_key, canceled_at, event_seq)
+     VALUES (?, ?, ?, ?, 'SUCCESS', ?, ?, 'x', ?, ?, 2)`,
+    [no, `cancel-${no}`, no, orderId, givenBack, total, `transaction-${no}`, MOMENT],
+  );
+  for (const [lineNo] of canceled) {
+    await run('INSERT INTO payment_cancel_lines (payment_cancel_no, payment_order_no) VALUES (?, ?)', [
+      no,
+      lineNo,
+    ]);
+  }
+}
+
 async function writeOrder({ no, orderId, status, events, lines }: Order): Promise<void> {
   const total = lines.reduce((sum, [, , amount]) => sum + amount, 0);
   const paid = events > 0;
@@ -150,6 +170,7 @@ async function writeOrder({ no, orderId, status, events, lines }: Order): Promis
       [lineNo, no, sellerNo, orderId, amount, lineStatus],
     );
   }
+  await writeCancel(no, orderId, total, lines);
   for (let seq = 1; seq <= events; seq += 1) {
     for (const [topic, consumer] of [
       ['payment', 'wallet-service'],
@@ -215,6 +236,24 @@ describe('the audit', () => {
   const without = (index: number) => ledger((lines) => lines.filter((_line, at) => at !== index));
 
   const CASES: [what: string, broken: string[], breakIt: () => Promise<void>][] = [
+    [
+      'less was given back than the canceled lines',
+      ['canceled-is-given-back'],
+      sql('UPDATE payment_cancels SET cancel_amount = 2999 WHERE no = 2'),
+    ],
+    [
+      'a canceled line belongs to no cancel',
+      ['canceled-is-given-back'],
+      sql('DELETE FROM payment_cancel_lines WHERE payment_cancel_no = 5'),
+    ],
+    [
+      'a part that the back office gave back has no lines yet',
+      ['cancels-are-allocated'],
+      sql(
+        `INSERT INTO payment_cancels (id, payment_event_no, order_id, status, cancel_amount, refundable_amount,
+           cancel_reason) VALUES ('loose', 1, 'order-paid', 'UNALLOCATED', 100, 2500, 'x')`,
+      ),
+    ],
     ['a line was never credited', ['paid-is-credited-once'], without(0)],
     [
       'a line was credited twice',
@@ -355,7 +394,7 @@ describe('the audit', () => {
     ],
     [
       'a partial cancellation has no line left',
-      ['flags-agree', 'canceled-is-debited'],
+      ['flags-agree', 'canceled-is-debited', 'canceled-is-given-back'],
       sql("UPDATE payment_orders SET payment_order_status = 'CANCELED' WHERE no = 3"),
     ],
     [
