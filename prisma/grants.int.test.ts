@@ -13,6 +13,8 @@ const MAY: Record<Role, Record<string, string>> = {
   paymentApi: {
     sellers: 'S',
     products: 'S',
+    payment_cancel_lines: 'SI',
+    payment_cancels: 'SIU',
     payment_events: 'SIU',
     payment_orders: 'SIU',
     payment_order_histories: 'SI',
@@ -34,6 +36,8 @@ const MAY: Record<Role, Record<string, string>> = {
   ops: {
     sellers: 'S',
     products: 'S',
+    payment_cancel_lines: 'S',
+    payment_cancels: 'S',
     payment_events: 'S',
     payment_orders: 'S',
     payment_order_histories: 'S',

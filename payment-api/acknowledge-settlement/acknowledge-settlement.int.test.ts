@@ -217,7 +217,7 @@ describe('a cancel’s debit', () => {
 
   test.each<[string, (value: CancellationSettled) => CancellationSettled, RegExp]>([
     ['of another cancel', (value) => ({ ...value, cancelId: randomUUID() }), /unknown cancel/],
-    ['without its line', (value) => ({ ...value, entries: [] }), /of other lines/],
+    ['without its line', (value) => ({ ...value, entries: [] }), /no entries/],
   ])('When the debit is %s, then it is parked', async (_what, change, error) => {
     const value = await canceled();
     await acknowledgeSettlement(world, debit(change(value)));
