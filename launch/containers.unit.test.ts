@@ -91,7 +91,11 @@ describe('our processes in containers', () => {
         's3cret',
       ]),
     );
-    const compose = readCompose({ NODE_ENV: 'production', ...secrets });
+    const production = { NODE_ENV: 'production', ...secrets };
+    // The simulator approves whatever it is asked: with it in the PSP's place nobody would ever pay.
+    expect(() => serverConfig(environmentOf(readCompose(production), 'payment-api'))).toThrow(/https/);
+    const toss = { PSP_BASE_URL: 'https://api.tosspayments.com', TOSS_CLIENT_KEY: 'live_ck' };
+    const compose = readCompose({ ...production, ...toss });
     for (const name of NAMES) expect(() => READERS[name]?.(environmentOf(compose, name))).not.toThrow();
   });
 
