@@ -156,7 +156,7 @@ describe('a file that says what is banned', () => {
     ['ops/a.ts', 'const won = parseFloat(text);', /floating point/],
     ['ops/a.ts', 'const won = row.amount.toNumber();', /floating point/],
     ['ops/a.ts', "const dir = '/home/somebody/project';", /path of one machine/],
-    ['docs/a.md', 'run it in /work/main', /path of one machine/],
+    ['docs/a.md', 'run it in /home/somebody/main', /path of one machine/],
     ['README.md', 'npm config set registry https://npm-mirror.example/', /registry host/],
   ])('When %s says %s, then that is a problem on its line', (path, text, message) => {
     const problems = checkBans({ path, text: `\n${text}\n` });
