@@ -11,3 +11,9 @@ const shape = z.object({
 export function brokerOfTheRun(env: NodeJS.ProcessEnv = process.env): KafkaSettings {
   return readConfig(shape, env);
 }
+
+/** REQUIRE_TOOLS=1: a test whose program is absent fails instead of being skipped. */
+export const requiresTools = (env: NodeJS.ProcessEnv = process.env): boolean => env['REQUIRE_TOOLS'] === '1';
+
+/** Folders that programs are looked for in. */
+export const searchPath = (env: NodeJS.ProcessEnv = process.env): string => env['PATH'] ?? '';
