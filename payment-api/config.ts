@@ -31,6 +31,8 @@ const shape = z.object({
   ADMIN_API_KEYS: list(DEFAULT_ADMIN_KEY),
   PSP_WINDOW_URL: z.url({ protocol: /^https?$/ }).optional(),
   TOSS_CLIENT_KEY: z.string().optional(),
+  WALLET_PORT: port(8081),
+  WALLET_PAGE_URL: z.url({ protocol: /^https?$/ }).optional(),
 });
 
 export interface PspConfig {
@@ -54,6 +56,8 @@ export interface ServerConfig {
   psp: PspConfig;
   claimLeaseMs: number;
   paymentWindow: PaymentWindow;
+  /** The wallet service's page, as an administrator's browser reaches it; only ever a link. */
+  walletPageUrl: string;
 }
 
 type Raw = z.output<typeof shape>;
@@ -117,6 +121,7 @@ export function serverConfig(env: NodeJS.ProcessEnv = process.env): ServerConfig
     adminKeys: config.ADMIN_API_KEYS,
     ...asking,
     paymentWindow: paymentWindowOf(config, asking.psp.baseUrl),
+    walletPageUrl: (config.WALLET_PAGE_URL ?? `http://127.0.0.1:${config.WALLET_PORT}`).replace(/\/$/, ''),
   };
 }
 

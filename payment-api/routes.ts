@@ -8,18 +8,19 @@ import { confirmPaymentRoute } from './confirm-payment/confirm-payment.route';
 import type { ConfirmWorld } from './confirm-payment/confirm-payment';
 import { listPaymentsRoute } from './list-payments/list-payments.route';
 import { listProductsRoute } from './list-products/list-products.route';
-import { pagesRoute } from './pages/pages.route';
+import { pagesRoute, type PagesWorld } from './pages/pages.route';
 import { receiveWebhookRoute } from './receive-webhook/receive-webhook.route';
+import { showHistoryRoute } from './show-history/show-history.route';
 import { showPaymentRoute } from './show-payment/show-payment.route';
-import type { PaymentWindow } from './config';
 
 export type PaymentApiWorld = CheckoutWorld &
   ConfirmWorld &
-  CancelWorld & { adminKeys: readonly string[]; paymentWindow: PaymentWindow };
+  CancelWorld &
+  PagesWorld & { adminKeys: readonly string[] };
 
 /** Every route of the payment API. */
 export function paymentRoutes(app: Express, world: PaymentApiWorld): void {
-  app.use(pagesRoute(world.paymentWindow));
+  app.use(pagesRoute(world));
   app.use(listProductsRoute(world));
   app.use(checkoutRoute(world));
   app.use(confirmPaymentRoute(world));
@@ -28,4 +29,5 @@ export function paymentRoutes(app: Express, world: PaymentApiWorld): void {
   app.use(receiveWebhookRoute(world));
   app.use(listPaymentsRoute(world));
   app.use(showPaymentRoute(world));
+  app.use(showHistoryRoute(world));
 }
