@@ -10,11 +10,13 @@ import type { Payment } from '../payment/payment';
 import { findPayment, lockPayment } from '../payment/payment.store';
 import { recordFailure, recordSuccess, type RecordWorld } from '../payment/record-outcome';
 import { isPaid } from '../payment/states';
+import type { PspGate } from '../toss/psp-breaker';
 import { admit, refusedByPsp } from './confirm-payment.rules';
 import * as store from './confirm-payment.store';
 
 export interface ConfirmWorld extends AskingWorld, RecordWorld {
   clock: Clock;
+  pspGate: PspGate;
 }
 
 export interface ConfirmCommand {
@@ -48,12 +50,14 @@ async function claim(
   world: ConfirmWorld,
   command: ConfirmCommand,
 ): Promise<{ payment: Payment; isReplay: boolean }> {
-  const { db, ids } = world;
+  const { db, ids, pspGate } = world;
   try {
     return await inTransaction(db, async (tx) => {
       const payment = await lockPayment(tx, command.orderId);
       if (payment === undefined) throw new Refusal('PEC0003');
       if (admit(payment, command) === 'replay') return { payment, isReplay: true };
+      // Before the claim: whoever is refused here may try again, nothing has happened.
+      pspGate();
       return { payment: await store.claim(tx, payment, command.paymentKey, ids.token()), isReplay: false };
     });
   } catch (error) {
@@ -88,6 +92,8 @@ async function record(
       throw refusedByPsp(ending);
     case 'release':
       if (ending.because === 'unusable-key') throw refusedByPsp(ending);
+      if (ending.because === 'not-sent')
+        throw new Refusal('PEC0014', { retryAfterSeconds: 1, internal: ending.message });
       log.error({ orderId: payment.orderId, code: ending.code }, 'ALARM: the PSP refuses our credentials');
       throw new Refusal('PEC0014', { retryAfterSeconds: 60, internal: `the PSP refuses us: ${ending.code}` });
     case 'leave-unknown':
