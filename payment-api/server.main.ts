@@ -3,7 +3,7 @@ import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createHttpApp, listen } from '#kit/http';
 import { runService } from '#kit/process';
-import { openDatabase, pingDatabase } from '#prisma/database';
+import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
 import { isDatabaseUnavailable } from '#prisma/transaction';
 import { createEncoder } from '#contracts/codec';
@@ -15,7 +15,7 @@ import { createTossClient } from './toss/toss-client';
 
 runService('payment-api', serverConfig, async (config, { log, releases }) => {
   collectDefaultMetrics();
-  const db = openDatabase(config.databaseUrl, config.databaseConnections);
+  const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
   releases.push('database', () => db.$disconnect());
   const breakerOpen = new Gauge({
     name: 'payment_psp_breaker_open',

@@ -51,20 +51,43 @@ async function claim(
   command: ConfirmCommand,
 ): Promise<{ payment: Payment; isReplay: boolean }> {
   const { db, ids, pspGate } = world;
+  const token = ids.token();
+  let isWritten = false;
   try {
     return await inTransaction(db, async (tx) => {
+      isWritten = false;
       const payment = await lockPayment(tx, command.orderId);
       if (payment === undefined) throw new Refusal('PEC0003');
       if (admit(payment, command) === 'replay') return { payment, isReplay: true };
       // Before the claim: whoever is refused here may try again, nothing has happened.
       pspGate();
-      return { payment: await store.claim(tx, payment, command.paymentKey, ids.token()), isReplay: false };
+      const claimed = await store.claim(tx, payment, command.paymentKey, token);
+      isWritten = true;
+      return { payment: claimed, isReplay: false };
     });
   } catch (error) {
+    if (isWritten) return { payment: await claimedAfterAll(world, command, token, error), isReplay: false };
     if (isDuplicateKey(error))
       throw new Refusal('PEC0006', { internal: 'the payment key belongs to another order' });
     throw error;
   }
+}
+
+/**
+ * The claim was written and its COMMIT was not answered. If it did happen, recovery would pay the order in a while: "nothing
+ * was charged" may be said only when the row says so.
+ */
+async function claimedAfterAll(
+  { db }: ConfirmWorld,
+  { orderId }: ConfirmCommand,
+  token: string,
+  error: unknown,
+): Promise<Payment> {
+  const now = await findPayment(db, orderId).catch(() => {
+    throw new Refusal('PEC0007', { data: { orderId }, internal: `claimed or not: ${String(error)}` });
+  });
+  if (now?.claimToken === token) return now;
+  throw error;
 }
 
 /** Writes the ending down, fenced by the claim, and answers. */
