@@ -29,6 +29,7 @@ const ROOMS = [
   'stack',
   'launch',
   'ops',
+  'chaos',
   'bench',
 ];
 
@@ -44,6 +45,7 @@ const COMMANDS = {
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',
   bench: 'bench/latency.main.js',
+  chaos: 'chaos/main.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',
   format: 'launch/format.js',

@@ -80,6 +80,6 @@ describe('GET /api/payments/{orderId}/history', () => {
   test('When the order id is malformed, or the method another, then 400 and 405 PEC0008', async () => {
     expect((await history('a')).status).toBe(400);
     const { status, headers } = await api.call('POST', `/api/payments/${randomUUID()}/history`, {}, admin);
-    expect([status, headers.get('allow')]).toEqual([405, 'GET']);
+    expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 });
