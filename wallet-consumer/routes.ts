@@ -4,9 +4,10 @@ import { otherMethods } from '#kit/http';
 import type { Database } from '#prisma/database';
 import { listWalletTransactionsRoute } from './list-wallet-transactions/list-wallet-transactions.route';
 import { listWalletsRoute } from './list-wallets/list-wallets.route';
+import { walletPages } from './pages/pages.route';
 import { showWalletRoute } from './show-wallet/show-wallet.route';
 
-/** The wallet REST API. All of it is for administrators. */
+/** The wallet REST API, all of it for administrators, and a page that shows it. */
 export function walletRoutes(db: Database, adminApiKeys: readonly string[]): (app: Express) => void {
   return (app) => {
     const routes = {
@@ -14,6 +15,7 @@ export function walletRoutes(db: Database, adminApiKeys: readonly string[]): (ap
       '/api/wallets/:sellerNo': showWalletRoute(db),
       '/api/wallets/:sellerNo/transactions': listWalletTransactionsRoute(db),
     };
+    app.use(walletPages());
     app.use('/api/wallets', requireAdmin(adminApiKeys));
     for (const [path, route] of Object.entries(routes)) {
       app.get(path, route);
