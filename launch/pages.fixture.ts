@@ -125,10 +125,12 @@ export async function pspCalls(river: Pipeline, orderId: string, what: string): 
   return calls.filter(({ path }: Json) => path.endsWith(`/${what}`));
 }
 
-/** What axe has to complain about on the page as it stands. */
-export async function violations(page: Page): Promise<string[]> {
+/** What axe has to complain about on the page as it stands. @param rules all of them when absent */
+export async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(AXE);
-  const { violations: found } = (await page.evaluate('axe.run()')) as Json;
+  const { violations: found } = (await page.evaluate(
+    `axe.run(${JSON.stringify(rules === undefined ? {} : { runOnly: rules })})`,
+  )) as Json;
   return found.map(
     ({ id, help, nodes }: Json) => `${id}: ${help}: ${nodes.map((node: Json) => node.html).join(' | ')}`,
   );
@@ -143,3 +145,26 @@ export const unforeseen = (errors: readonly string[]): string[] =>
   errors.filter(
     (error) => !error.startsWith('Failed to load resource: the server responded with a status of'),
   );
+
+/** Gives the key to an administrator's page. */
+export async function signIn({ river }: PagesWorld, page: Page): Promise<void> {
+  await page.getByLabel(/관리자 키|Admin key/).fill(river.config.adminKey);
+  await page.keyboard.press('Enter');
+  await page.locator('#inside').waitFor();
+}
+
+/** An administrator's page with one payment. */
+export async function openPayment(world: PagesWorld, page: Page, orderId: string): Promise<void> {
+  await page.goto(`${world.shop}/admin#order=${orderId}`);
+  await signIn(world, page);
+  await page.locator('.moves li').first().waitFor();
+}
+
+/** Fills in the refund of lines (counted from 0), up to the question whether one is sure. */
+export async function askRefund(page: Page, lines: readonly number[], reason: string): Promise<void> {
+  await page.locator('#refund input[value="lines"]').check();
+  for (const line of lines) await page.locator('#refund li').nth(line).getByRole('checkbox').check();
+  await page.locator('#reason').fill(reason);
+  await page.locator('#refund button').click();
+  await page.locator('#sure[open]').waitFor();
+}

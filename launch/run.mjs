@@ -46,6 +46,7 @@ const COMMANDS = {
   trace: 'ops/trace.main.js',
   bench: 'bench/latency.main.js',
   chaos: 'chaos/main.js',
+  screenshots: 'launch/screenshots.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',
   format: 'launch/format.js',

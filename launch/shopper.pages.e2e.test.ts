@@ -114,37 +114,6 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     expect(await confirmCalls(orderId)).toHaveLength(1);
   });
 
-  test('When the outcome is unknown, then the page asks less and less often, comes to an end with a way forward, and an open page resolves by itself', async () => {
-    const { page, asked } = await world.visit();
-    await page.clock.install();
-    const orderId = await order(world, page);
-    const silence = { dropResponseRate: 1, orderId, operations: ['confirm', 'lookup'] };
-    await world.river.psp('PUT', '/simulator/faults', silence);
-    await payInWindow(page);
-    await expectHeadline(page, '결제 결과를 확인하고 있습니다');
-    await page.getByText('다시 결제하지 마세요').waitFor();
-    const patient = (await world.visit()).page;
-    await patient.goto(page.url());
-    await expectHeadline(patient, '결제 결과를 확인하고 있습니다');
-    const polls = () => asked('GET', `/api/payments/${orderId}`);
-    await until('seven polls', async () => polls().length >= 7);
-    const gaps = polls().map((at, index, all) => at - (all[index - 1] ?? at));
-    expect(gaps[6]).toBeGreaterThan((gaps[2] ?? 0) * 1.5);
-    await page.clock.fastForward('05:00');
-    await page.getByText('아직 결과가 나오지 않았습니다').waitFor();
-    expect(await page.getByRole('link', { name: '주문 페이지 보기' }).getAttribute('href')).toBe(
-      `/orders/${orderId}`,
-    );
-    await world.river.psp('PUT', '/simulator/faults', {});
-    await patient.getByRole('heading', { name: '결제가 완료되었습니다' }).waitFor({ timeout: 30_000 });
-    await page.getByRole('button', { name: '다시 확인하기' }).click();
-    await expectHeadline(page, '결제가 완료되었습니다');
-    expect((await linesOf(orderId)).every(({ status }) => status === 'SUCCESS')).toBe(true);
-    expect(
-      await world.river.ops.outbox.count({ where: { aggregateId: orderId, aggregateType: 'payment' } }),
-    ).toBe(1);
-  }, 60_000);
-
   test('When the connection breaks during the confirm, then it is asked again and charged once', async () => {
     const { page } = await world.visit();
     const orderId = await order(world, page);
@@ -272,4 +241,35 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     await page.getByRole('button', { name: '6,000원 결제하기' }).click();
     expect(await inWindow(world, page)).toBe(lost);
   });
+
+  test('When the outcome is unknown, then the page asks less and less often, comes to an end with a way forward, and an open page resolves by itself', async () => {
+    const { page, asked } = await world.visit();
+    await page.clock.install();
+    const orderId = await order(world, page);
+    const silence = { dropResponseRate: 1, orderId, operations: ['confirm', 'lookup'] };
+    await world.river.psp('PUT', '/simulator/faults', silence);
+    await payInWindow(page);
+    await expectHeadline(page, '결제 결과를 확인하고 있습니다');
+    await page.getByText('다시 결제하지 마세요').waitFor();
+    const patient = (await world.visit()).page;
+    await patient.goto(page.url());
+    await expectHeadline(patient, '결제 결과를 확인하고 있습니다');
+    const polls = () => asked('GET', `/api/payments/${orderId}`);
+    await until('seven polls', async () => polls().length >= 7);
+    const gaps = polls().map((at, index, all) => at - (all[index - 1] ?? at));
+    expect(gaps[6]).toBeGreaterThan((gaps[2] ?? 0) * 1.5);
+    await page.clock.fastForward('05:00');
+    await page.getByText('아직 결과가 나오지 않았습니다').waitFor();
+    expect(await page.getByRole('link', { name: '주문 페이지 보기' }).getAttribute('href')).toBe(
+      `/orders/${orderId}`,
+    );
+    await world.river.psp('PUT', '/simulator/faults', {});
+    await patient.getByRole('heading', { name: '결제가 완료되었습니다' }).waitFor({ timeout: 30_000 });
+    await page.getByRole('button', { name: '다시 확인하기' }).click();
+    await expectHeadline(page, '결제가 완료되었습니다');
+    expect((await linesOf(orderId)).every(({ status }) => status === 'SUCCESS')).toBe(true);
+    expect(
+      await world.river.ops.outbox.count({ where: { aggregateId: orderId, aggregateType: 'payment' } }),
+    ).toBe(1);
+  }, 60_000);
 });
