@@ -21,9 +21,9 @@ import {
 const ENGLISH_PHONE = { ...PHONE, locale: 'en-GB' };
 const DARK = { colorScheme: 'dark' } as const;
 /** In the dark only the colors are others. */
-const LOOKS: [string, BrowserContextOptions, string[]?][] = [
-  ['in Korean on a desk', {}],
-  ['in English on a phone of 360 px', ENGLISH_PHONE],
+const LOOKS: [string, BrowserContextOptions, string[] | undefined][] = [
+  ['in Korean on a desk', {}, undefined],
+  ['in English on a phone of 360 px', ENGLISH_PHONE, undefined],
   ['in the dark', DARK, ['color-contrast']],
 ];
 
