@@ -1,4 +1,4 @@
-import pino, { type Logger } from 'pino';
+import pino, { type Logger, type LoggerOptions } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -15,13 +15,18 @@ const REDACTED_PATHS = [
   '*.authorization',
 ];
 
-/** A JSON logger of one process (pino). `service` stands in every line. */
-export function createLog(service: string, level: string): Logger {
-  return pino({
+/**
+ * A JSON logger of one process (pino). `service` stands in every line.
+ *
+ * @param fd where the lines go: standard output, but standard error for a command whose output is its result
+ */
+export function createLog(service: string, level: string, fd: 1 | 2 = 1): Logger {
+  const options = {
     level,
     base: { service, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
-  });
+  } satisfies LoggerOptions;
+  return fd === 1 ? pino(options) : pino(options, pino.destination({ fd, sync: true }));
 }

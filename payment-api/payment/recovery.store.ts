@@ -1,8 +1,49 @@
 import { Prisma, type Tx } from '#prisma/database';
-import type { ChangedBy, Payment } from './payment';
-import { movePayment, touchPayment } from './payment.store';
+import { findCancel } from './cancel.store';
+import type { Cancel, ChangedBy, Payment } from './payment';
+import { findPayment, movePayment, touchPayment } from './payment.store';
 import { CHECK_AGAIN_AFTER_S, nextCheckAfterS } from './recheck.rules';
 import { LATE_APPROVAL_REVERSED } from './recovery.rules';
+
+const MILLISECOND_US = 1_000;
+export const milliseconds = (ms: number): Prisma.Sql =>
+  Prisma.sql`INTERVAL ${ms * MILLISECOND_US} MICROSECOND`;
+
+/**
+ * Takes a payment over: from now on only writes under `token` hold, until the lease ends and it is due again.
+ *
+ * @returns the payment as it stands now, and how long ago its confirm was claimed
+ */
+export async function holdPayment(
+  tx: Tx,
+  orderId: string,
+  { token, leaseMs }: { token: string; leaseMs: number },
+): Promise<{ payment: Payment; sinceClaimMs: number }> {
+  await tx.$executeRaw`
+    UPDATE payment_events
+    SET claim_token = ${token}, next_check_at = NOW(3) + ${milliseconds(leaseMs)}, check_requested = FALSE
+    WHERE order_id = ${orderId}`;
+  const payment = await findPayment(tx, orderId);
+  if (payment === undefined) throw new Error(`order ${orderId} has vanished`);
+  const [age] = await tx.$queryRaw<{ age_us: bigint | number | null }[]>`
+    SELECT TIMESTAMPDIFF(MICROSECOND, claimed_at, NOW(3)) AS age_us FROM payment_events WHERE no = ${payment.no}`;
+  return { payment, sinceClaimMs: Number(age?.age_us ?? 0) / MILLISECOND_US };
+}
+
+/** Takes a cancel over, as `holdPayment` does a payment. */
+export async function holdCancel(
+  tx: Tx,
+  cancelId: string,
+  { token, leaseMs }: { token: string; leaseMs: number },
+): Promise<{ cancel: Cancel; payment: Payment }> {
+  await tx.$executeRaw`
+    UPDATE payment_cancels SET claim_token = ${token}, next_check_at = NOW(3) + ${milliseconds(leaseMs)}
+    WHERE id = ${cancelId}`;
+  const cancel = await findCancel(tx, cancelId);
+  const payment = cancel && (await findPayment(tx, cancel.orderId));
+  if (payment === undefined || cancel === undefined) throw new Error(`cancel ${cancelId} has vanished`);
+  return { cancel, payment };
+}
 
 /** UNKNOWN → EXECUTING for a new attempt; what is EXECUTING stays it. Counts the attempt. */
 export async function beginAttempt(tx: Tx, payment: Payment): Promise<Payment | undefined> {
