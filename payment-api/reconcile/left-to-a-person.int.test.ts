@@ -81,6 +81,19 @@ describe('at the PSP', () => {
     expect(await books.api.payment(orderId)).toMatchObject({ status: 'UNKNOWN' });
   });
 
+  test('When another amount was taken and given back for an order without a claim, then it is not claimed', async () => {
+    const date = books.newDay();
+    const { orderId, paymentKey } = await books.approvedAtPsp([1]);
+    await books.cancelAtPsp(paymentKey);
+    const list = (page: TossTransaction[]): TossTransaction[] =>
+      page.map((one) => (one.kind === 'approval' ? { ...one, amount: 7n } : one));
+    const found = ['AMOUNT_DIFFERS', 'CANCELED_AT_PSP_NOT_HERE'];
+    const { report, repairs } = await books.run(date, { list, repair: true });
+    expect(report.differences.map(({ code }) => code)).toEqual(found);
+    expect(repairs).toEqual([{ orderId, outcome: 'nothing to take over' }]);
+    expect(await books.api.payment(orderId)).toMatchObject({ status: 'NOT_STARTED', payment_key: null });
+  });
+
   test.each<[string, string, Partial<TossTransaction>]>([
     ['is in another currency', 'FOREIGN_CURRENCY', { currency: 'USD', amount: null }],
     [

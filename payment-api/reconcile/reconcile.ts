@@ -40,12 +40,16 @@ export async function reconcile(
   return { report: await compareDay(reading, day), repairs };
 }
 
-/** Each order once, with the payment key that the PSP knows it under. */
+/**
+ * Each order once. An order without a claim takes the PSP's payment key only where the PSP's approval is of this order
+ * and this amount.
+ */
 function repairable(differences: readonly Finding[]): Map<string, string | null> {
   const orders = new Map<string, string | null>();
-  for (const { code, orderId, psp, paymentKey } of differences) {
+  for (const { code, orderId, paymentKey } of differences) {
     if (!REPAIRS[code].isSafe) continue;
-    orders.set(orderId, orders.get(orderId) ?? (psp === null ? null : paymentKey));
+    const claimable = code === 'PAID_AT_PSP_OPEN_HERE' ? paymentKey : null;
+    orders.set(orderId, orders.get(orderId) ?? claimable);
   }
   return orders;
 }
