@@ -23,12 +23,10 @@ const isUnreachable = (error: unknown): boolean =>
   isDatabaseUnavailable(error) ||
   /pool timeout|ECONNREFUSED|Access denied|Unknown database/i.test(String(error));
 
-const STDERR = 2;
-
 async function main(): Promise<number> {
   const { day, repair, json } = readArguments(process.argv.slice(2), systemClock());
   const config = reconcileConfig(repair);
-  const log = createLog('reconcile', config.logLevel, STDERR);
+  const log = createLog('reconcile', config.logLevel, process.stderr);
   const books = openDatabase(config.booksUrl, 1);
   const repairing = repair ? openDatabase(config.databaseUrl, 2) : undefined;
   const { psp, graceS } = config;
