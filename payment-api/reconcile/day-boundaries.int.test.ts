@@ -1,3 +1,4 @@
+import { kstDay } from './kst-day.rules';
 import { openBooks, type Books } from './reconcile.fixture';
 
 // A day is one of Korea's, from midnight to midnight, to the millisecond.
@@ -70,13 +71,16 @@ test('When ours is hours away from the PSP’s, then that is a difference on bot
 
 test('When the PSP lists more than the day that was asked for, then the rest is another day’s', async () => {
   const date = books.newDay();
-  books.turnTo(`${nextOf(date)}T00:00:00.000`);
   await books.paid([1]);
-  const onNext = await books.run(nextOf(date));
-  expect(onNext.report.sums.psp.approvals.count).toBe(1);
+  const { start, end } = kstDay(date) ?? {};
+  if (start === undefined || end === undefined) throw new Error('no day');
+  const strangers = [new Date(start.getTime() - 1), end].map((at, index) => ({
+    at,
+    transactionKey: `stranger-${index}`,
+    orderId: `order-of-another-day-${index}`,
+  }));
   const { report } = await books.run(date, {
-    list: (page) => page,
-    pageSizeMax: 2,
+    list: (page) => page.flatMap((one) => [one, ...strangers.map((stranger) => ({ ...one, ...stranger }))]),
   });
-  expect(report.sums.psp.approvals.count).toBe(0);
+  expect(report).toMatchObject({ differenceCount: 0, sums: { psp: { approvals: { count: 1 } } } });
 });

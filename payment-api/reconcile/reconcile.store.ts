@@ -78,23 +78,23 @@ const NO_LEDGER: LedgerSums = { credited: 0n, debited: 0n, lastEventAt: null };
 async function ledgerOf(db: Reader, orderIds: readonly string[]): Promise<Map<string, LedgerSums>> {
   if (orderIds.length === 0) return new Map();
   const orders = Prisma.join(orderIds);
-  const sums = await db.$queryRaw<
-    { order_id: string; credited: Prisma.Decimal; debited: Prisma.Decimal }[]
-  >`SELECT order_id, SUM(IF(type = 'CREDIT', amount, 0)) AS credited, SUM(IF(type = 'DEBIT', amount, 0)) AS debited
-    FROM wallet_transactions WHERE order_id IN (${orders}) GROUP BY order_id`;
-  const events = await db.$queryRaw<{ order_id: string; written_at: Date }[]>`
-    SELECT aggregate_id AS order_id, MAX(created_at) AS written_at FROM outbox
-    WHERE aggregate_type = 'payment' AND aggregate_id IN (${orders}) GROUP BY aggregate_id`;
-  const found = new Map<string, LedgerSums>();
-  for (const { order_id, credited, debited } of sums) {
-    found.set(order_id, {
-      credited: wonFromText(credited.toFixed(2)),
-      debited: wonFromText(debited.toFixed(2)),
-      lastEventAt: null,
-    });
+  // Summed here: with GROUP BY the server reads the whole index instead of these orders.
+  const lines = await db.$queryRaw<{ order_id: string; type: 'CREDIT' | 'DEBIT'; amount: Prisma.Decimal }[]>`
+    SELECT order_id, type, amount FROM wallet_transactions WHERE order_id IN (${orders})`;
+  const events = await db.$queryRaw<{ order_id: string; created_at: Date }[]>`
+    SELECT aggregate_id AS order_id, created_at FROM outbox
+    WHERE aggregate_type = 'payment' AND aggregate_id IN (${orders})`;
+  const found = new Map<string, LedgerSums>(orderIds.map((orderId) => [orderId, { ...NO_LEDGER }]));
+  for (const { order_id, type, amount } of lines) {
+    const sums = found.get(order_id);
+    if (sums === undefined) continue;
+    sums[type === 'CREDIT' ? 'credited' : 'debited'] += wonFromText(amount.toFixed(2));
   }
-  for (const { order_id, written_at } of events)
-    found.set(order_id, { ...(found.get(order_id) ?? NO_LEDGER), lastEventAt: written_at });
+  for (const { order_id, created_at } of events) {
+    const sums = found.get(order_id);
+    if (sums !== undefined && (sums.lastEventAt === null || created_at > sums.lastEventAt))
+      sums.lastEventAt = created_at;
+  }
   return found;
 }
 
