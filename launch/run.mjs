@@ -44,6 +44,8 @@ const COMMANDS = {
   connect: 'connect/main.js',
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',
+  reconcile: 'payment-api/reconcile/reconcile.main.js',
+  'toss-contract': 'launch/toss-contract.js',
   bench: 'bench/latency.main.js',
   chaos: 'chaos/main.js',
   lint: 'launch/lint.js',

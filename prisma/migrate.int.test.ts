@@ -37,6 +37,7 @@ const NAMES = [
   '20261101000100_wallets',
   '20261101000200_outbox',
   '20261122000000_cancels',
+  '20261122010000_cancels_by_day',
 ];
 const FIRST = '20260101000000_first';
 const SECOND = '20260102000000_second';
