@@ -479,6 +479,22 @@ describe('the audit', () => {
     expect(report.counts).toMatchObject({ parked: 1, inFlight: 1 });
   });
 
+  it('When a seller’s balance is below zero, then it is told apart and is no finding of its own', async () => {
+    expect((await audit(database.db)).negativeBalances).toEqual({ sellers: 0, owed: '0', rows: [] });
+    // The chain is sound; what is broken is only that no cancel stands behind the money that went before.
+    await writeLedger([...LEDGER, [2, 'DEBIT', 2200, 2, 'order-paid']]);
+    expect(await broken()).toEqual(['debited-is-canceled', 'canceled-is-debited']);
+    const report = await audit(database.db);
+    expect(report.negativeBalances).toEqual({
+      sellers: 1,
+      owed: '700',
+      rows: [{ sellerNo: '2', balance: '-700' }],
+    });
+    expect(auditText(report)).toMatch(
+      /^note {4}below zero +1 sellers owe 700 won after refunds\n {10}seller_no=2 balance=-700$/m,
+    );
+  });
+
   it('When an invariant is broken, then the text names it and shows the row', async () => {
     await run('UPDATE wallets SET balance = balance + 1 WHERE no = 1');
     const text = auditText(await audit(database.db));

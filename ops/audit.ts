@@ -1,4 +1,4 @@
-import type { Database } from '#prisma/database';
+import type { Database, Prisma, Reader } from '#prisma/database';
 import { inTransaction } from '#prisma/transaction';
 import { AUDIT_CHECKS } from './audit.checks';
 
@@ -27,6 +27,16 @@ export interface AuditReport {
     /** Messages that a consumer has parked and nobody has resolved. */
     parked: number;
   };
+  /** Sellers who owe money after a refund: information, not a broken invariant. */
+  negativeBalances: NegativeBalances;
+}
+
+export interface NegativeBalances {
+  sellers: number;
+  /** Won that they owe together, in digits. */
+  owed: string;
+  /** At most 20, those that owe most first. */
+  rows: { sellerNo: string; balance: string }[];
 }
 
 interface CountsRow {
@@ -35,6 +45,18 @@ interface CountsRow {
   in_flight: bigint;
   ledger_lines: bigint;
   parked: bigint;
+}
+
+async function negativeBalances(db: Reader): Promise<NegativeBalances> {
+  const [total] = await db.$queryRaw<{ sellers: bigint; owed: Prisma.Decimal | null }[]>`
+    SELECT COUNT(*) AS sellers, SUM(owed) AS owed FROM wallets WHERE owed IS NOT NULL`;
+  const rows = await db.$queryRaw<{ seller_no: bigint; balance: Prisma.Decimal }[]>`
+    SELECT seller_no, balance FROM wallets WHERE owed IS NOT NULL ORDER BY owed DESC, no LIMIT ${ROWS_MAX}`;
+  return {
+    sellers: Number(total?.sellers ?? 0),
+    owed: total?.owed?.toFixed(0) ?? '0',
+    rows: rows.map((row) => ({ sellerNo: String(row.seller_no), balance: row.balance.toFixed(0) })),
+  };
 }
 
 /**
@@ -68,6 +90,7 @@ export function audit(db: Database, graceS: number = PROMISED_S): Promise<AuditR
           ledgerLines: Number(counts.ledger_lines),
           parked: Number(counts.parked),
         },
+        negativeBalances: await negativeBalances(tx),
       };
     },
     // The first read opens the snapshot that all later ones see.
@@ -82,6 +105,14 @@ export function rowText(row: Record<string, unknown>): string {
     .join(' ');
 }
 
+function negativeText({ sellers, owed, rows }: NegativeBalances): string[] {
+  if (sellers === 0) return [];
+  return [
+    `note    below zero                 ${sellers} sellers owe ${owed} won after refunds`,
+    ...rows.map(({ sellerNo, balance }) => `          seller_no=${sellerNo} balance=${balance}`),
+  ];
+}
+
 export function auditText(report: AuditReport): string {
   const { payments, paid, inFlight, ledgerLines, parked } = report.counts;
   const lines = report.findings.flatMap(({ check, guarantees, holds, rows }) => [
@@ -90,6 +121,7 @@ export function auditText(report: AuditReport): string {
   ]);
   return [
     ...lines,
+    ...negativeText(report.negativeBalances),
     `${payments} payments, ${paid} paid, ${inFlight} in flight, ${ledgerLines} ledger lines, ${parked} parked messages`,
     report.holds ? 'audit holds' : 'AUDIT FAILED',
   ].join('\n');

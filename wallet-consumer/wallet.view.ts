@@ -20,6 +20,7 @@ export function walletView(wallet: StoredWallet) {
     walletNo: Number(wallet.no),
     sellerNo: Number(wallet.sellerNo),
     balance: wonNumber(wallet.balance),
+    isNegative: wallet.balance.lt(0),
     lastSeq: Number(wallet.lastSeq),
     lastHash: wallet.lastHash === '' ? null : wallet.lastHash,
     createdAt: wallet.createdAt.toISOString(),
