@@ -47,6 +47,7 @@ const MAY: Record<Role, Record<string, string>> = {
     outbox: 'SI',
     inbox: 'S',
     dead_letters: 'SU',
+    dead_letter_actions: 'SI',
     event_schemas: 'S',
     cdc_heartbeat: 'S',
     _prisma_migrations: 'S',
@@ -119,7 +120,7 @@ describe('the MySQL users', () => {
     expect(found).toEqual(MAY[role]);
   });
 
-  it.each(['payment_order_histories', 'wallet_transactions', 'outbox', 'inbox'])(
+  it.each(['payment_order_histories', 'wallet_transactions', 'outbox', 'inbox', 'dead_letter_actions'])(
     'Nobody but the migrator changes or removes a row of %s',
     async (table) => {
       const { U, D } = await statementsOf(table);

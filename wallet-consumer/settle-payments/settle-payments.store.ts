@@ -1,4 +1,3 @@
-import { WALLET_SERVICE } from '#contracts/topics';
 import { wonFromText, wonToDecimalText } from '#kit/money';
 import { Prisma, type Reader, type Tx } from '#prisma/database';
 import { toDatetimeText, type LedgerLine, type WalletHead } from './ledger.rules';
@@ -41,24 +40,6 @@ export async function saveOrders(
       last_seq_in  INT         PATH '$.lastSeqIn'  ERROR ON EMPTY ERROR ON ERROR,
       last_seq_out INT         PATH '$.lastSeqOut' ERROR ON EMPTY ERROR ON ERROR)) AS new
     ON DUPLICATE KEY UPDATE last_seq_in = new.last_seq_in, last_seq_out = new.last_seq_out`;
-}
-
-/**
- * Hashes of the events that were booked for these orders, by `{orderId}#{seq}`. The inbox also has what was
- * parked under the same number: only an event that the ledger names was settled.
- */
-export async function settledContents(
-  db: Reader,
-  orderIds: readonly string[],
-): Promise<Map<string, Set<string>>> {
-  if (orderIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ aggregate_id: string; event_seq: number; payload_hash: string }[]>`
-    SELECT aggregate_id, event_seq, payload_hash FROM inbox
-    WHERE consumer = ${WALLET_SERVICE} AND aggregate_id IN (${Prisma.join([...orderIds])})
-      AND event_seq IS NOT NULL
-      AND EXISTS (SELECT 1 FROM wallet_transactions AS line
-                  WHERE line.order_id = inbox.aggregate_id AND line.event_id = inbox.event_id)`;
-  return new Map(rows.map((row) => [`${row.aggregate_id}#${row.event_seq}`, new Set([row.payload_hash])]));
 }
 
 /** Which of these sellers exist, and whether they have a wallet yet. */
