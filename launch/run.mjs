@@ -43,6 +43,7 @@ const COMMANDS = {
   connect: 'connect/main.js',
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',
+  dlq: 'ops/dlq.main.js',
   bench: 'bench/latency.main.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',

@@ -464,6 +464,18 @@ describe('the audit', () => {
     expect(await broken()).toEqual([]);
   });
 
+  it('When somebody’s junk with a made-up number was parked, then no event is missed for it', async () => {
+    await run(
+      `INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash, applied)
+       VALUES ('wallet-service', 'junk', 'payment', 1, 1, 'order-paid', 7, '', FALSE)`,
+    );
+    await run(
+      `INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, aggregate_id, event_seq, headers, error)
+       VALUES ('d', 'wallet-service', 'payment', 1, 1, 'junk', 'order-paid', 7, '{}', 'x')`,
+    );
+    expect(await broken()).toEqual([]);
+  });
+
   it('When an order waits behind a parked message, then it is a finding that names the message', async () => {
     await run(
       `UPDATE payment_events SET is_wallet_done = FALSE, acknowledged_events = 0, updated_at = '${MOMENT}' WHERE no = 1`,
