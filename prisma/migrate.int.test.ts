@@ -39,6 +39,7 @@ const NAMES = [
   '20261122000000_cancels',
   '20261122000100_negative_balances',
   '20261122000200_dead_letter_actions',
+  '20261122000300_immutable_ledger',
 ];
 const FIRST = '20260101000000_first';
 const SECOND = '20260102000000_second';

@@ -68,9 +68,16 @@ export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise
   if (sellerNos.length === 0) return new Map();
   const sorted = [...sellerNos].sort((a, b) => a - b);
   const rows = await tx.$queryRaw<
-    { no: bigint; seller_no: bigint; balance: Prisma.Decimal; last_seq: bigint; last_hash: string }[]
+    {
+      no: bigint;
+      seller_no: bigint;
+      balance: Prisma.Decimal;
+      last_seq: bigint;
+      last_hash: string;
+      updated_at: Date;
+    }[]
   >`
-    SELECT no, seller_no, balance, last_seq, last_hash FROM wallets FORCE INDEX (wallets_seller_no_key)
+    SELECT no, seller_no, balance, last_seq, last_hash, updated_at FROM wallets FORCE INDEX (wallets_seller_no_key)
     WHERE seller_no IN (${Prisma.join(sorted)}) ORDER BY seller_no FOR UPDATE`;
   return new Map(
     rows.map((row) => [
@@ -81,6 +88,7 @@ export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise
         balance: wonFromText(row.balance.toFixed(2)),
         lastSeq: toNumber(row.last_seq),
         lastHash: row.last_hash,
+        lastAt: toNumber(row.last_seq) === 0 ? null : row.updated_at,
       },
     ]),
   );
@@ -115,20 +123,25 @@ export async function insertLines(tx: Tx, lines: readonly LedgerLine[]): Promise
   if (inserted !== lines.length) throw new Error(`${inserted} ledger lines inserted, not ${lines.length}`);
 }
 
-/** Moves locked wallets to their new balance and chain head. */
+/** Moves locked wallets to their new balance and chain head; `updated_at` is their newest line's time. */
 export async function saveWallets(tx: Tx, heads: readonly WalletHead[]): Promise<void> {
   if (heads.length === 0) return;
-  const rows = heads.map((head) => ({ ...head, balance: wonToDecimalText(head.balance) }));
+  const rows = heads.map((head) => ({
+    ...head,
+    balance: wonToDecimalText(head.balance),
+    lastAt: toDatetimeText(head.lastAt ?? new Date(0)),
+  }));
   // STRAIGHT_JOIN reads the document first and finds each wallet by its key: only locked rows are touched.
   const updated = await tx.$executeRaw`
     UPDATE JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
       no        BIGINT         PATH '$.walletNo' ERROR ON EMPTY ERROR ON ERROR,
       balance   DECIMAL(15, 2) PATH '$.balance'  ERROR ON EMPTY ERROR ON ERROR,
       last_seq  BIGINT         PATH '$.lastSeq'  ERROR ON EMPTY ERROR ON ERROR,
-      last_hash CHAR(64)       PATH '$.lastHash' ERROR ON EMPTY ERROR ON ERROR)) AS new
+      last_hash CHAR(64)       PATH '$.lastHash' ERROR ON EMPTY ERROR ON ERROR,
+      last_at   DATETIME(3)    PATH '$.lastAt'   ERROR ON EMPTY ERROR ON ERROR)) AS new
     STRAIGHT_JOIN wallets ON wallets.no = new.no
     SET wallets.balance = new.balance, wallets.last_seq = new.last_seq, wallets.last_hash = new.last_hash,
-      wallets.version = wallets.version + 1`;
+      wallets.updated_at = new.last_at, wallets.version = wallets.version + 1`;
   if (updated !== heads.length) throw new Error(`${updated} wallets updated, not ${heads.length}`);
 }
 
