@@ -25,7 +25,7 @@ const REQUEST_ID = /^[\w.-]{1,64}$/;
 export type ReadinessChecks = Record<string, () => Promise<unknown>>;
 
 /** Node's status name as the envelope writes it: 404 → "NOT_FOUND". */
-function statusName(http: number): string {
+export function statusName(http: number): string {
   return (STATUS_CODES[http] ?? 'UNKNOWN').toUpperCase().replaceAll(/[^A-Z]+/g, '_');
 }
 
@@ -140,6 +140,8 @@ export interface HttpAppOptions {
   metrics?: () => Promise<string>;
   /** False from the moment on when the process should be restarted. */
   isAlive?: () => boolean;
+  /** Addresses or networks whose X-Forwarded-For is believed; nobody's by default. */
+  trustedProxies?: readonly string[];
   contentSecurityPolicy?: Record<string, string[]>;
   /** Tells errors of what the process depends on from its own: 503 PEC0014 instead of 500 PEC9999. */
   isDependencyDown?: (error: unknown) => boolean;
@@ -172,6 +174,7 @@ export function createHttpApp(options: HttpAppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.set('trust proxy', [...(options.trustedProxies ?? [])]);
   app.use(
     pinoHttp({
       logger: options.log,

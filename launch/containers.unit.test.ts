@@ -84,7 +84,7 @@ describe('our processes in containers', () => {
     const secrets = Object.fromEntries(
       [...composeText().matchAll(/\$\{(\w*(?:PASSWORD|SECRET_KEY|API_KEYS))\b/g)].map(([, name = '']) => [
         name,
-        's3cret',
+        'a-secret-of-its-own',
       ]),
     );
     const production = { NODE_ENV: 'production', ...secrets };

@@ -38,7 +38,7 @@ interface Counts {
  * other settings than the ones they are written for.
  */
 const OURS =
-  /^(PAYMENT|WALLET|OPS|MIGRATOR|MYSQL|KAFKA|SCHEMA_REGISTRY|REGISTRY|CONNECT|CDC|PSP|TOSS|ADMIN|CLAIM|RATE|WORKER|RECOVERY|STACK)_|^(NODE_ENV|BIND_HOST|ALLOWED_ORIGINS|WEBHOOK_URL|LOG_LEVEL)$/;
+  /^(PAYMENT|WALLET|OPS|MIGRATOR|MYSQL|KAFKA|SCHEMA_REGISTRY|REGISTRY|CONNECT|CDC|PSP|TOSS|ADMIN|CLAIM|RATE|TRUSTED|WORKER|RECOVERY|STACK)_|^(NODE_ENV|BIND_HOST|ALLOWED_ORIGINS|WEBHOOK_URL|LOG_LEVEL)$/;
 /** Where the unpacked servers lie is no setting of a system. */
 const KEPT = 'STACK_CACHE_DIR';
 
@@ -64,6 +64,8 @@ async function testEnvironment(): Promise<NodeJS.ProcessEnv> {
     PSP_SIMULATOR_PORT: simulator,
     TEST_MYSQL_ROOT_URL: `mysql://root:1234@127.0.0.1:${mysql}/mysql`,
     LOG_LEVEL: 'info',
+    // A test is one client that asks as fast as it can. The limit has tests of its own.
+    RATE_LIMIT_PER_MINUTE: '0',
     // The broker's shortest: a killed consumer's partitions are handed over sooner.
     KAFKA_SESSION_TIMEOUT_MS: '6000',
   };

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ConfigError, list, port, positiveInt, readConfig } from '#kit/config';
 import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
@@ -8,7 +9,18 @@ const DEFAULT_ADMIN_KEY = 'dev-admin-key';
 const DEFAULT_SECRET_KEY = 'test_sk_simulator';
 /** Toss processes one cancel of a payment a second (FORBIDDEN_CONSECUTIVE_REQUEST); clocks and networks jitter. */
 export const CANCEL_SPACING_MS = 1_100;
+/** A mobile network puts many shoppers behind one address; one that asks ten times a second is no shopper. */
+const RATE_LIMIT_DEFAULT = 600;
+/** A key that can be guessed is none. */
+const ADMIN_KEY_CHARACTERS_MIN = 16;
 const TOSS_HOST = /(^|\.)tosspayments\.com$/;
+
+/** An address, or a network in CIDR notation. */
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128);
+}
 
 /** Whoever asks the PSP: the server and the worker, with the same lease. */
 const pspShape = {
@@ -31,6 +43,12 @@ const shape = z.object({
   ADMIN_API_KEYS: list(DEFAULT_ADMIN_KEY),
   PSP_WINDOW_URL: z.url({ protocol: /^https?$/ }).optional(),
   TOSS_CLIENT_KEY: z.string().optional(),
+  PSP_BREAKER_OPEN_MS: positiveInt(10_000),
+  RATE_LIMIT_PER_MINUTE: z.coerce.number().int().nonnegative().default(RATE_LIMIT_DEFAULT),
+  TRUSTED_PROXIES: list('').refine(
+    (all) => all.every(isNetwork),
+    'must be addresses or networks (10.0.0.0/8)',
+  ),
 });
 
 export interface PspConfig {
@@ -53,6 +71,12 @@ export interface ServerConfig {
   adminKeys: string[];
   psp: PspConfig;
   claimLeaseMs: number;
+  /** How long the PSP is left alone after it was taken for down. */
+  pspBreakerOpenMs: number;
+  /** Per client address and route; 0 is no limit. */
+  rateLimitPerMinute: number;
+  /** Addresses or networks whose X-Forwarded-For is believed. */
+  trustedProxies: string[];
   paymentWindow: PaymentWindow;
 }
 
@@ -104,6 +128,9 @@ export function serverConfig(env: NodeJS.ProcessEnv = process.env): ServerConfig
   const isDefaultKey = config.ADMIN_API_KEYS.includes(DEFAULT_ADMIN_KEY);
   refuseInProduction(config, [
     ...(isDefaultKey ? ['ADMIN_API_KEYS is the default'] : []),
+    ...(config.ADMIN_API_KEYS.some((key) => key.length < ADMIN_KEY_CHARACTERS_MIN)
+      ? [`ADMIN_API_KEYS has a key of less than ${ADMIN_KEY_CHARACTERS_MIN} characters`]
+      : []),
     ...pspProblems(config),
   ]);
   if (config.ADMIN_API_KEYS.length === 0) throw new ConfigError('ADMIN_API_KEYS is empty');
@@ -116,6 +143,9 @@ export function serverConfig(env: NodeJS.ProcessEnv = process.env): ServerConfig
     databaseConnections: config.PAYMENT_DATABASE_CONNECTIONS,
     adminKeys: config.ADMIN_API_KEYS,
     ...asking,
+    pspBreakerOpenMs: config.PSP_BREAKER_OPEN_MS,
+    rateLimitPerMinute: config.RATE_LIMIT_PER_MINUTE,
+    trustedProxies: config.TRUSTED_PROXIES,
     paymentWindow: paymentWindowOf(config, asking.psp.baseUrl),
   };
 }

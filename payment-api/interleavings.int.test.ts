@@ -6,7 +6,7 @@ import { createLog } from '#kit/log';
 import { Refusal } from '#kit/refusal';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { allocateCancel } from './allocate-cancel/allocate-cancel';
-import { cancelPayment } from './cancel-payment/cancel-payment';
+import { cancelPayment, type CancelWorld } from './cancel-payment/cancel-payment';
 import { checkout } from './checkout/checkout';
 import { confirmPayment } from './confirm-payment/confirm-payment';
 import { FAULTS, ModelPsp, Stepper, type Fault } from './model-psp.fixture';
@@ -89,10 +89,11 @@ class Run {
   readonly orders: Ordered[] = [];
   readonly approved = new Set<string>();
 
-  worldOf(psp: Psp): RecoveryWorld {
+  worldOf(psp: Psp): RecoveryWorld & CancelWorld {
     return {
       db: database.db,
       psp,
+      pspGate: () => {},
       encode,
       ids: systemIds,
       clock: systemClock,
@@ -126,7 +127,7 @@ class Run {
     }
   }
 
-  async begin(name: string, work: (world: RecoveryWorld) => Promise<unknown>): Promise<void> {
+  async begin(name: string, work: (world: RecoveryWorld & CancelWorld) => Promise<unknown>): Promise<void> {
     const stepper = new Stepper(name);
     this.steppers.push(stepper);
     const client = this.psp.client(stepper.stop, async () => void (await stepper.stop()));

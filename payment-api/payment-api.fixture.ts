@@ -171,16 +171,18 @@ function readingOf(database: TestDatabase): Reading {
   };
 }
 
-export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise<TestApi> {
+export async function startTestApi(
+  over: Partial<PaymentApiWorld> = {},
+  { log = createLog('payment-api', 'silent'), trustedProxies = [] as string[] } = {},
+): Promise<TestApi> {
   const database = await openTestDatabase('paymentApi');
   const dir = mkdtempSync(join(tmpdir(), 'payment-api-'));
-  const log = createLog('payment-api', 'silent');
   const simulator = await startSimulator({
     port: 0,
     host: '127.0.0.1',
     dir,
     clock: systemClock,
-    log,
+    log: createLog('psp-simulator', 'silent'),
     cancelIntervalMs: CANCEL_INTERVAL_MS,
   });
   const { encode } = testCodec();
@@ -194,6 +196,9 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
     encode,
     ids: systemIds,
     clock: systemClock,
+    // The breaker has tests of its own; here a PSP in trouble stays reachable.
+    pspGate: () => {},
+    rateLimitPerMinute: 0,
     pspPauseMs: 5,
     cancelSpacingMs: CANCEL_INTERVAL_MS,
     claimLeaseMs: 60_000,
@@ -206,6 +211,7 @@ export async function startTestApi(over: Partial<PaymentApiWorld> = {}): Promise
       log,
       readiness: { database: () => pingDatabase(database.db) },
       isDependencyDown: isDatabaseUnavailable,
+      trustedProxies,
       contentSecurityPolicy: contentSecurityPolicyOf(world.paymentWindow),
       routes: (app) => paymentRoutes(app, world),
     }),

@@ -1,4 +1,17 @@
 import type { Express } from 'express';
+import { requireAdmin } from '#kit/admin';
+import type { Operation } from '#kit/endpoint';
+import { openApiDocument, type ApiDescription } from '#kit/openapi';
+import { openApiRoutes } from '#kit/openapi.route';
+import { limitRate } from '#kit/rate-limit';
+import { allocateOperation } from './allocate-cancel/allocate-cancel.operation';
+import { cancelOperation } from './cancel-payment/cancel-payment.operation';
+import { checkoutOperation } from './checkout/checkout.operation';
+import { confirmOperation } from './confirm-payment/confirm-payment.operation';
+import { listPaymentsOperation } from './list-payments/list-payments.operation';
+import { listProductsOperation } from './list-products/list-products.operation';
+import { webhookOperation } from './receive-webhook/receive-webhook.operation';
+import { showPaymentOperation } from './show-payment/show-payment.operation';
 import { allocateCancelRoute } from './allocate-cancel/allocate-cancel.route';
 import type { CancelWorld } from './cancel-payment/cancel-payment';
 import { cancelPaymentRoute } from './cancel-payment/cancel-payment.route';
@@ -15,17 +28,52 @@ import type { PaymentWindow } from './config';
 
 export type PaymentApiWorld = CheckoutWorld &
   ConfirmWorld &
-  CancelWorld & { adminKeys: readonly string[]; paymentWindow: PaymentWindow };
+  CancelWorld & {
+    adminKeys: readonly string[];
+    /** Per client address and route; 0 is no limit. */
+    rateLimitPerMinute: number;
+    paymentWindow: PaymentWindow;
+  };
+
+/** Every operation of the REST API; the OpenAPI document is written from them. */
+export const OPERATIONS: readonly Operation[] = [
+  listProductsOperation,
+  checkoutOperation,
+  confirmOperation,
+  showPaymentOperation,
+  cancelOperation,
+  allocateOperation,
+  listPaymentsOperation,
+  webhookOperation,
+];
+
+const DESCRIPTION: ApiDescription = {
+  title: 'Payment API',
+  version: '1.0.0',
+  description:
+    'Takes a shopper’s payment and gives it back. Every answer stands in the envelope `{code, status, message, data}`; a refusal carries an `errorCode`, and a message in Korean, or in English with `Accept-Language: en`. Money is whole won.',
+  tags: {
+    shop: 'What is sold.',
+    payments: 'Checkout, confirm, and how an order stands.',
+    administration: 'With an API key.',
+    webhooks: 'What the PSP calls.',
+  },
+};
+
+/** The OpenAPI 3.1 document of the payment API. */
+export const openApi = () => openApiDocument(DESCRIPTION, OPERATIONS);
 
 /** Every route of the payment API. */
 export function paymentRoutes(app: Express, world: PaymentApiWorld): void {
+  const admin = requireAdmin(world.adminKeys);
   app.use(pagesRoute(world.paymentWindow));
+  app.use(openApiRoutes(openApi()));
   app.use(listProductsRoute(world));
-  app.use(checkoutRoute(world));
-  app.use(confirmPaymentRoute(world));
-  app.use(cancelPaymentRoute(world));
-  app.use(allocateCancelRoute(world));
+  app.use(checkoutRoute(world, limitRate(world.rateLimitPerMinute)));
+  app.use(confirmPaymentRoute(world, limitRate(world.rateLimitPerMinute)));
+  app.use(cancelPaymentRoute(world, admin));
+  app.use(allocateCancelRoute(world, admin));
   app.use(receiveWebhookRoute(world));
-  app.use(listPaymentsRoute(world));
+  app.use(listPaymentsRoute(world, admin));
   app.use(showPaymentRoute(world));
 }

@@ -1,24 +1,32 @@
-import { collectDefaultMetrics, register } from 'prom-client';
+import { collectDefaultMetrics, Gauge, register } from 'prom-client';
 import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createHttpApp, listen } from '#kit/http';
 import { runService } from '#kit/process';
-import { openDatabase, pingDatabase } from '#prisma/database';
+import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
 import { isDatabaseUnavailable } from '#prisma/transaction';
 import { createEncoder } from '#contracts/codec';
 import { CANCEL_SPACING_MS, serverConfig } from './config';
 import { contentSecurityPolicyOf } from './pages/pages.route';
 import { paymentRoutes } from './routes';
+import { breakerOf } from './toss/psp-breaker';
 import { createTossClient } from './toss/toss-client';
 
 runService('payment-api', serverConfig, async (config, { log, releases }) => {
   collectDefaultMetrics();
-  const db = openDatabase(config.databaseUrl, config.databaseConnections);
+  const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
   releases.push('database', () => db.$disconnect());
+  const breakerOpen = new Gauge({
+    name: 'payment_psp_breaker_open',
+    help: '1 while the PSP is taken for down and nothing new is begun there',
+  });
+  const breaker = breakerOf(createTossClient(config.psp), { openMs: config.pspBreakerOpenMs, log });
   const world = {
     db,
-    psp: createTossClient(config.psp),
+    psp: breaker.psp,
+    pspGate: breaker.gate,
+    rateLimitPerMinute: config.rateLimitPerMinute,
     encode: createEncoder(await loadSchemaIds(db)),
     ids: systemIds,
     clock: systemClock,
@@ -32,7 +40,11 @@ runService('payment-api', serverConfig, async (config, { log, releases }) => {
     log,
     readiness: { database: () => pingDatabase(db) },
     isDependencyDown: isDatabaseUnavailable,
-    metrics: () => register.metrics(),
+    trustedProxies: config.trustedProxies,
+    metrics: () => {
+      breakerOpen.set(breaker.isOpen() ? 1 : 0);
+      return register.metrics();
+    },
     contentSecurityPolicy: contentSecurityPolicyOf(config.paymentWindow),
     routes: (express) => paymentRoutes(express, world),
   });

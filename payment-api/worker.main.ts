@@ -6,7 +6,7 @@ import { createHttpApp, listen } from '#kit/http';
 import { systemIds } from '#kit/ids';
 import { createKafka } from '#kit/kafka';
 import { runService } from '#kit/process';
-import { openDatabase, pingDatabase } from '#prisma/database';
+import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
 import { CANCEL_SPACING_MS, workerConfig } from './config';
@@ -28,7 +28,7 @@ runService('payment-worker', workerConfig, async (config, { log, releases, fail 
     help: 'Payments and cancels that recovery has taken over, by what they were and how it ended',
     labelNames: ['kind', 'outcome'],
   });
-  const db = openDatabase(config.databaseUrl, config.databaseConnections);
+  const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
   releases.push('database', () => db.$disconnect());
   await refuseMovedIds(db, config.registry, log);
   const encode = createEncoder(await loadSchemaIds(db));

@@ -59,16 +59,24 @@ export function connectionOptions(databaseUrl: string): ConnectionConfig & { dat
   };
 }
 
-/** Options of a pool of at most `connectionsMax` connections; waiting longer than `acquireTimeoutMs` is an error. */
+export interface PoolLimits {
+  /** Waiting longer for a free connection is an error. */
+  acquireTimeoutMs?: number;
+  /** A connection that is silent for longer is given up, whatever it was asked; 0 waits for ever. */
+  answerTimeoutMs?: number;
+}
+
+/** Options of a pool of at most `connectionsMax` connections. */
 export function poolOptions(
   databaseUrl: string,
   connectionsMax: number,
-  acquireTimeoutMs = 5_000,
+  { acquireTimeoutMs = 5_000, answerTimeoutMs = 0 }: PoolLimits = {},
 ): PoolConfig {
   return {
     ...connectionOptions(databaseUrl),
     connectionLimit: connectionsMax,
     acquireTimeout: acquireTimeoutMs,
+    socketTimeout: answerTimeoutMs,
     // Idle connections are closed: a burst does not hold the server's slots for ever.
     minimumIdle: 1,
     idleTimeout: 60,

@@ -56,9 +56,12 @@ describe('connectionOptions', () => {
   });
 
   it('When a pool is asked for, then its size and its waiting have limits', () => {
-    expect(poolOptions('mysql://u:p@h/x', 7, 1_500)).toMatchObject({
+    expect(
+      poolOptions('mysql://u:p@h/x', 7, { acquireTimeoutMs: 1_500, answerTimeoutMs: 9_000 }),
+    ).toMatchObject({
       connectionLimit: 7,
       acquireTimeout: 1_500,
+      socketTimeout: 9_000,
       connectTimeout: 5_000,
       database: 'x',
     });

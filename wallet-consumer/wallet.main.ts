@@ -11,7 +11,7 @@ import { startConsumerLoop, type ConsumerLoop } from '#kit/kafka-consumer';
 import { createLog, type Logger } from '#kit/log';
 import { runUntilSignal } from '#kit/process';
 import { Releases } from '#kit/releases';
-import { openDatabase, pingDatabase } from '#prisma/database';
+import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { isDatabaseUnavailable } from '#prisma/transaction';
 import { readWalletConfig, type WalletConfig } from './config';
@@ -31,7 +31,7 @@ async function start(
   releases: Releases,
   fail: (error: unknown) => void,
 ): Promise<void> {
-  const db = openDatabase(config.databaseUrl, config.databaseConnectionsMax);
+  const db = openDatabase(config.databaseUrl, config.databaseConnectionsMax, SERVICE_LIMITS);
   releases.push('database', () => db.$disconnect());
   const encode = createEncoder(await loadSchemaIds(db));
   await refuseMovedIds(db, config.registry, log);

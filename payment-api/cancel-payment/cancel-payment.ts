@@ -13,6 +13,7 @@ import {
 } from '../payment/cancel.store';
 import type { Cancel } from '../payment/payment';
 import { linesOf, lockPayment } from '../payment/payment.store';
+import type { PspGate } from '../toss/psp-breaker';
 import { recordCancel } from '../payment/record-cancel';
 import type { RecordWorld } from '../payment/record-outcome';
 import { admitCancel, answerOf } from './cancel-payment.rules';
@@ -20,6 +21,7 @@ import { admitCancel, answerOf } from './cancel-payment.rules';
 export interface CancelWorld extends CancelAskingWorld, RecordWorld {
   /** After this time without a record, recovery takes a cancel over. */
   claimLeaseMs: number;
+  pspGate: PspGate;
 }
 
 export interface CancelCommand {
@@ -47,6 +49,7 @@ export async function cancelPayment(
   const bodyHash = hashOf(command);
   const earlier = await findCancelByKey(world.db, command.idempotencyKey);
   if (earlier !== undefined) return replay(earlier, bodyHash);
+  world.pspGate();
   let requested: { cancel: Cancel; paymentKey: string };
   try {
     requested = await request(world, command, bodyHash);

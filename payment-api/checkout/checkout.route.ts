@@ -1,31 +1,22 @@
-import { Router } from 'express';
-import { z } from 'zod';
-import { answer, jsonBody, otherMethods, parse } from '#kit/http';
+import type { RequestHandler, Router } from 'express';
+import { endpoint } from '#kit/endpoint';
+import { answer } from '#kit/http';
 import { wonToNumber } from '#kit/money';
-import { idempotencyKey } from '../payment/parameters';
 import { checkout, type CheckoutWorld } from './checkout';
-
-const PRODUCTS_MAX = 100;
-
-export const checkoutBody = z.strictObject({
-  productNos: z.array(z.int().positive()).min(1).max(PRODUCTS_MAX),
-});
+import { checkoutOperation } from './checkout.operation';
 
 /** `POST /api/payments/checkout` */
-export function checkoutRoute(world: CheckoutWorld): Router {
-  return Router()
-    .post('/api/payments/checkout', ...jsonBody, async (req, res) => {
-      const { productNos } = parse(checkoutBody, req.body);
-      const { 'Idempotency-Key': key } = parse(z.object({ 'Idempotency-Key': idempotencyKey.optional() }), {
-        'Idempotency-Key': req.get('Idempotency-Key'),
-      });
-      const { order, isReplay } = await checkout(world, { productNos, idempotencyKey: key ?? null });
-      if (isReplay) res.set('Idempotent-Replayed', 'true');
-      answer(
-        res,
-        { orderId: order.orderId, orderName: order.orderName, amount: wonToNumber(order.amount) },
-        201,
-      );
-    })
-    .all('/api/payments/checkout', otherMethods('POST'));
+export function checkoutRoute(world: CheckoutWorld, rateLimit: RequestHandler): Router {
+  return endpoint(checkoutOperation, { rateLimit }, async ({ headers, body }, _req, res) => {
+    const { order, isReplay } = await checkout(world, {
+      productNos: body.productNos,
+      idempotencyKey: headers['Idempotency-Key'] ?? null,
+    });
+    if (isReplay) res.set('Idempotent-Replayed', 'true');
+    answer(
+      res,
+      { orderId: order.orderId, orderName: order.orderName, amount: wonToNumber(order.amount) },
+      checkoutOperation.answer.http,
+    );
+  });
 }

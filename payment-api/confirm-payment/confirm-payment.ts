@@ -10,11 +10,13 @@ import type { Payment } from '../payment/payment';
 import { findPayment, lockPayment } from '../payment/payment.store';
 import { recordFailure, recordSuccess, type RecordWorld } from '../payment/record-outcome';
 import { isPaid } from '../payment/states';
+import type { PspGate } from '../toss/psp-breaker';
 import { admit, refusedByPsp } from './confirm-payment.rules';
 import * as store from './confirm-payment.store';
 
 export interface ConfirmWorld extends AskingWorld, RecordWorld {
   clock: Clock;
+  pspGate: PspGate;
 }
 
 export interface ConfirmCommand {
@@ -48,19 +50,44 @@ async function claim(
   world: ConfirmWorld,
   command: ConfirmCommand,
 ): Promise<{ payment: Payment; isReplay: boolean }> {
-  const { db, ids } = world;
+  const { db, ids, pspGate } = world;
+  const token = ids.token();
+  let isWritten = false;
   try {
     return await inTransaction(db, async (tx) => {
+      isWritten = false;
       const payment = await lockPayment(tx, command.orderId);
       if (payment === undefined) throw new Refusal('PEC0003');
       if (admit(payment, command) === 'replay') return { payment, isReplay: true };
-      return { payment: await store.claim(tx, payment, command.paymentKey, ids.token()), isReplay: false };
+      // Before the claim: whoever is refused here may try again, nothing has happened.
+      pspGate();
+      const claimed = await store.claim(tx, payment, command.paymentKey, token);
+      isWritten = true;
+      return { payment: claimed, isReplay: false };
     });
   } catch (error) {
+    if (isWritten) return { payment: await claimedAfterAll(world, command, token, error), isReplay: false };
     if (isDuplicateKey(error))
       throw new Refusal('PEC0006', { internal: 'the payment key belongs to another order' });
     throw error;
   }
+}
+
+/**
+ * The claim was written and its COMMIT was not answered. If it did happen, recovery would pay the order in a while: "nothing
+ * was charged" may be said only when the row says so.
+ */
+async function claimedAfterAll(
+  { db }: ConfirmWorld,
+  { orderId }: ConfirmCommand,
+  token: string,
+  error: unknown,
+): Promise<Payment> {
+  const now = await findPayment(db, orderId).catch(() => {
+    throw new Refusal('PEC0007', { data: { orderId }, internal: `claimed or not: ${String(error)}` });
+  });
+  if (now?.claimToken === token) return now;
+  throw error;
 }
 
 /** Writes the ending down, fenced by the claim, and answers. */
@@ -88,6 +115,8 @@ async function record(
       throw refusedByPsp(ending);
     case 'release':
       if (ending.because === 'unusable-key') throw refusedByPsp(ending);
+      if (ending.because === 'not-sent')
+        throw new Refusal('PEC0014', { retryAfterSeconds: 1, internal: ending.message });
       log.error({ orderId: payment.orderId, code: ending.code }, 'ALARM: the PSP refuses our credentials');
       throw new Refusal('PEC0014', { retryAfterSeconds: 60, internal: `the PSP refuses us: ${ending.code}` });
     case 'leave-unknown':

@@ -1,23 +1,17 @@
-import { Router } from 'express';
-import { z } from 'zod';
-import { requireAdmin } from '#kit/admin';
-import { cursorParameter, encodeCursor, limitParameter } from '#kit/cursor';
-import { answer, otherMethods, parse } from '#kit/http';
+import type { RequestHandler, Router } from 'express';
+import { encodeCursor } from '#kit/cursor';
+import { endpoint } from '#kit/endpoint';
+import { answer } from '#kit/http';
 import { wonFromText, wonToNumber } from '#kit/money';
 import type { Database } from '#prisma/database';
-import { paymentStatus } from '../payment/parameters';
-
-const query = z.strictObject({
-  limit: limitParameter,
-  cursor: cursorParameter,
-  status: paymentStatus.optional(),
-});
+import { listPaymentsOperation } from './list-payments.operation';
 
 /** `GET /api/payments?limit&cursor&status`, for administrators; newest first. */
-export function listPaymentsRoute({ db, adminKeys }: { db: Database; adminKeys: readonly string[] }): Router {
-  return Router()
-    .get('/api/payments', requireAdmin(adminKeys), async (req, res) => {
-      const { limit, cursor, status } = parse(query, req.query);
+export function listPaymentsRoute({ db }: { db: Database }, admin: RequestHandler): Router {
+  return endpoint(
+    listPaymentsOperation,
+    { admin },
+    async ({ query: { limit, cursor, status } }, _req, res) => {
       const payments = await db.paymentEvent.findMany({
         where: {
           ...(status === undefined ? {} : { status }),
@@ -57,6 +51,6 @@ export function listPaymentsRoute({ db, adminKeys }: { db: Database; adminKeys: 
         })),
         nextCursor: last === undefined ? null : encodeCursor(last.no),
       });
-    })
-    .all('/api/payments', otherMethods('GET'));
+    },
+  );
 }

@@ -24,7 +24,12 @@ export function askingMaxMs(timeoutMs: number): number {
 export type Step =
   | { do: 'succeed'; payment: TossPayment }
   | { do: 'fail'; code: string; message: string }
-  | { do: 'release'; because: 'unusable-key' | 'misconfiguration'; code: string; message: string }
+  | {
+      do: 'release';
+      because: 'unusable-key' | 'misconfiguration' | 'not-sent';
+      code: string;
+      message: string;
+    }
   | { do: 'leave-unknown'; reason: string; alarm: boolean }
   | { do: 'look-up' }
   | { do: 'repeat-same-key' }
@@ -87,7 +92,12 @@ export function decide(payment: Claimed, answer: PspAnswer, progress: Progress):
       ? { do: 'repeat-same-key' }
       : { do: 'leave-unknown', reason, alarm: false };
   if (answer.kind === 'payment') return stepAfterPayment(payment, answer.payment, progress);
-  if (answer.kind === 'none') return repeatOrLeave(`no answer from the PSP: ${answer.reason}`);
+  const isFirstCall = progress.attempts === 1 && progress.sameKeyCalls === 1;
+  if (answer.kind === 'none') {
+    if (answer.isSent === false && isFirstCall)
+      return { do: 'release', because: 'not-sent', code: 'PSP_UNAVAILABLE', message: answer.reason };
+    return repeatOrLeave(`no answer from the PSP: ${answer.reason}`);
+  }
   const { code, message } = answer;
   // A lookup's error says nothing about the payment; recovery asks again later.
   if (progress.asked === 'lookup') return { do: 'leave-unknown', reason: `lookup: ${code}`, alarm: false };
@@ -101,9 +111,7 @@ export function decide(payment: Claimed, answer: PspAnswer, progress: Progress):
     case 'unusable-key':
       // Only the claim's very first call proves that nothing was charged: an earlier one, whose answer was lost or
       // unclear, may have been approved.
-      if (progress.attempts === 1 && progress.sameKeyCalls === 1) {
-        return { do: 'release', because: meaning, code, message };
-      }
+      if (isFirstCall) return { do: 'release', because: meaning, code, message };
       return { do: 'leave-unknown', reason: `${code} after an earlier call`, alarm: true };
     case 'in-progress':
       return repeatOrLeave(`the PSP still works on the request: ${code}`);

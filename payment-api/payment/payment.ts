@@ -9,8 +9,7 @@ export type PaymentLineStatus = Exclude<PaymentStatus, 'PARTIAL_CANCELED'>;
 export type CancelStatus = 'REQUESTED' | 'EXECUTING' | 'SUCCESS' | 'FAILURE' | 'UNKNOWN' | 'UNALLOCATED';
 
 /** Who moved a payment; stands in every history row. */
-export type ChangedBy =
-  'checkout' | 'confirm' | 'recovery' | 'cancel' | 'webhook-lookup' | 'reconcile' | 'admin';
+export type ChangedBy = 'confirm' | 'recovery' | 'cancel' | 'webhook-lookup' | 'reconcile' | 'admin';
 
 /** A row of `payment_events`, as the rules see it. */
 export interface Payment {

@@ -2,15 +2,7 @@ import type { CancelStatus, ChangedBy, PaymentStatus } from './payment';
 import { assertCancelMove, assertMove, CANCEL_MOVES, isPaid, lineMove, PAYMENT_MOVES } from './states';
 
 const STATUSES = Object.keys(PAYMENT_MOVES) as PaymentStatus[];
-const ACTORS: ChangedBy[] = [
-  'checkout',
-  'confirm',
-  'recovery',
-  'cancel',
-  'webhook-lookup',
-  'reconcile',
-  'admin',
-];
+const ACTORS: ChangedBy[] = ['confirm', 'recovery', 'cancel', 'webhook-lookup', 'reconcile', 'admin'];
 
 /** Written down a second time, as the words of the states' document have it. */
 const ALLOWED = `

@@ -329,7 +329,8 @@ describe('recovery: many instances', () => {
   test('When eight instances recover twenty orders at once, then each is paid once', async () => {
     const orders = await Promise.all(Array.from({ length: 20 }, () => authenticated([1])));
     await Promise.all(orders.map(({ orderId, paymentKey }) => claimed(orderId, paymentKey)));
-    const world = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000 });
+    // Whether a busy machine answers within the usual time limit is not what is asked here.
+    const world = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000, psp: patientPsp() });
     const limits = { batchSizeMax: 10, concurrency: 2 };
     await Promise.all(Array.from({ length: 8 }, () => recoverRound(world, limits)));
     expect(world.outcomes).toEqual(Array.from({ length: 20 }, () => 'executing: success'));

@@ -6,7 +6,8 @@ import { readTossPayment, type TossPayment } from './toss-payment';
 export type PspAnswer =
   | { kind: 'payment'; payment: TossPayment }
   | { kind: 'error'; http: number; code: string; message: string }
-  | { kind: 'none'; reason: string };
+  /** `isSent: false` when it is certain that the question never left. */
+  | { kind: 'none'; reason: string; isSent?: false };
 
 /** The PSP as the stories see it. */
 export interface Psp {

@@ -1,0 +1,57 @@
+import { openDatabase } from './database';
+import { openTestDatabase, type TestDatabase } from './database.fixture';
+import { openDatabaseProxy } from './proxy.fixture';
+import { inTransaction, isDatabaseUnavailable } from './transaction';
+
+const ANSWER_TIMEOUT_MS = 400;
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase('paymentApi');
+});
+afterAll(() => database.close());
+
+test('When the database goes silent, then a call ends in time as "unavailable", and the pool recovers by itself', async () => {
+  const url = new URL(database.url('paymentApi'));
+  const proxy = await openDatabaseProxy(Number(url.port));
+  url.port = String(proxy.port);
+  const db = openDatabase(url.href, 2, { answerTimeoutMs: ANSWER_TIMEOUT_MS });
+  try {
+    expect(await db.product.count()).toBe(6);
+    proxy.silence(true);
+    for (const call of [
+      () => db.product.count(),
+      () => inTransaction(db, (tx) => tx.product.count(), { attemptsMax: 1 }),
+    ]) {
+      const startedMs = performance.now();
+      const error = await call().then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(isDatabaseUnavailable(error)).toBe(true);
+      expect(performance.now() - startedMs).toBeLessThan(15_000);
+    }
+    proxy.silence(false);
+    // Whatever the pool still holds of the silent time is found out and replaced.
+    let isBack = false;
+    for (let tries = 0; tries < 40 && !isBack; tries += 1)
+      isBack = await db.product.count().then(
+        (count) => count === 6,
+        () => false,
+      );
+    expect(isBack).toBe(true);
+  } finally {
+    await db.$disconnect();
+    proxy.close();
+  }
+}, 60_000);
+
+test('When a connection only idles, then it may: the next call is served', async () => {
+  const db = openDatabase(database.url('paymentApi'), 2, { answerTimeoutMs: ANSWER_TIMEOUT_MS });
+  try {
+    await db.product.count();
+    await new Promise((resolve) => setTimeout(resolve, 3 * ANSWER_TIMEOUT_MS));
+    expect(await db.product.count()).toBe(6);
+  } finally {
+    await db.$disconnect();
+  }
+});
