@@ -1,6 +1,6 @@
 import { createHttpApp, listen, type RunningServer } from '#kit/http';
 import { createLog } from '#kit/log';
-import { walletRoutes } from '../routes';
+import { walletRoutes } from './routes';
 import {
   canceled,
   canceledMessage,
@@ -8,7 +8,7 @@ import {
   confirmedMessage,
   line,
   useSettlements,
-} from '../settle-payments/settlement.fixture';
+} from './settle-payments/settlement.fixture';
 
 const { consumer, database, payOut, seller } = useSettlements();
 const KEY = 'a-key';
