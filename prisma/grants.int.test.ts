@@ -48,6 +48,7 @@ const MAY: Record<Role, Record<string, string>> = {
     inbox: 'S',
     dead_letters: 'SU',
     dead_letter_actions: 'SI',
+    ledger_checkpoints: 'SIU',
     event_schemas: 'S',
     cdc_heartbeat: 'S',
     _prisma_migrations: 'S',

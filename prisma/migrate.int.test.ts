@@ -40,6 +40,7 @@ const NAMES = [
   '20261122000100_negative_balances',
   '20261122000200_dead_letter_actions',
   '20261122000300_immutable_ledger',
+  '20261122000400_ledger_checkpoints',
 ];
 const FIRST = '20260101000000_first';
 const SECOND = '20260102000000_second';
