@@ -42,6 +42,8 @@ export type Verdict =
       booking: Booking;
       seqIn: number;
       seqOut: number;
+      /** A later event of the order had come before this one, and is held. */
+      isLate: boolean;
     }
   | {
       kind: 'park';
@@ -170,7 +172,10 @@ function verdictOf(event: PaymentEvent, progress: Progress, newDeadLetterId: () 
   const uncredited = booking.type === 'DEBIT' ? progress.uncredited(booking) : undefined;
   if (uncredited !== undefined)
     return park('not_credited', `payment order ${uncredited} was not credited by this amount to this seller`);
-  return { kind: 'settle', event, deadLetterId, booking, seqIn: seq, seqOut: lastSeqOut + 1 };
+  const isLate = deadLetters.some(
+    (letter) => letter.status !== 'RESOLVED' && letter !== own && (letter.seq ?? 0) > seq,
+  );
+  return { kind: 'settle', event, deadLetterId, booking, seqIn: seq, seqOut: lastSeqOut + 1, isLate };
 }
 
 /**
