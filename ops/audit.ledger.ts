@@ -95,8 +95,8 @@ export async function auditLedger(
 ): Promise<LedgerReport> {
   const scope = await scopeOf(db, isFull, alwaysFullLines);
   const chain: Record<string, unknown>[] = [];
-  for (const places of chunks(scope.places, WALLETS_PER_QUERY)) {
-    if (chain.length < rowsMax) chain.push(...(await store.brokenLines(db, places, rowsMax - chain.length)));
+  for (const place of scope.places) {
+    if (chain.length < rowsMax) chain.push(...(await store.brokenLines(db, place, rowsMax - chain.length)));
   }
   const witness = new Witness(db, decode, rowsMax);
   for (const places of chunks(scope.places, WALLETS_PER_QUERY)) await witness.requireEvents(places);

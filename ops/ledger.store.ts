@@ -58,57 +58,46 @@ const behind = (places: readonly ChainPlace[]): Prisma.Sql =>
     ' OR ',
   );
 
-/** The places as rows to join with: JSON, so that the statement's text stays the same. */
-const placesTable = (places: readonly ChainPlace[]): Prisma.Sql => {
-  const rows = places.map(({ walletNo, seq, hash, balance }) => ({
-    walletNo: String(walletNo),
-    seq: String(seq),
-    hash,
-    balance: balance.toFixed(2),
-  }));
-  return Prisma.sql`JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
-    wallet_no BIGINT PATH '$.walletNo', seq BIGINT PATH '$.seq',
-    hash VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$.hash', balance DECIMAL(15, 2) PATH '$.balance'))`;
-};
-
-/** Lines behind these places that do not follow from their predecessor: number, balance or hash. */
+/** Lines behind a place that do not follow from their predecessor: number, balance or hash. */
 export function brokenLines(
   db: Reader,
-  places: readonly ChainPlace[],
+  { walletNo, seq, hash, balance }: ChainPlace,
   rowsMax: number,
 ): Promise<Record<string, unknown>[]> {
+  // One wallet at a time: its lines are one range of the key, already in the chain's order.
   return db.$queryRaw`
     SELECT c.no AS transaction_no, c.wallet_no, c.wallet_seq, c.order_id, c.amount, c.balance_after
-    FROM (SELECT t.*, k.seq + ROW_NUMBER() OVER w AS place,
-                 LAG(t.line_hash, 1, k.hash) OVER w AS previous_hash,
-                 LAG(t.balance_after, 1, k.balance) OVER w AS previous_balance
-          FROM wallet_transactions t JOIN ${placesTable(places)} AS k ON k.wallet_no = t.wallet_no
-          WHERE ${behind(places)} WINDOW w AS (PARTITION BY t.wallet_no ORDER BY t.wallet_seq)) c
+    FROM (SELECT t.*, ${seq} + ROW_NUMBER() OVER w AS place,
+                 LAG(t.line_hash) OVER w AS previous_hash, LAG(t.balance_after) OVER w AS previous_balance
+          FROM wallet_transactions t WHERE t.wallet_no = ${walletNo} AND t.wallet_seq > ${seq}
+          WINDOW w AS (ORDER BY t.wallet_seq)) c
     WHERE c.wallet_seq <> c.place
-       OR c.balance_after <> c.previous_balance + IF(c.type = 'CREDIT', c.amount, -c.amount)
-       OR c.line_hash <> SHA2(CONCAT_WS('|', c.previous_hash, c.wallet_no, c.wallet_seq, c.type, c.amount,
-            c.balance_after, c.reference_type, c.reference_id, c.order_id, c.event_id, c.idempotency_key,
+       OR c.balance_after <> COALESCE(c.previous_balance, CAST(${balance.toFixed(2)} AS DECIMAL(15, 2)))
+            + IF(c.type = 'CREDIT', c.amount, -c.amount)
+       OR c.line_hash <> SHA2(CONCAT_WS('|', COALESCE(c.previous_hash, ${hash}), c.wallet_no, c.wallet_seq, c.type,
+            c.amount, c.balance_after, c.reference_type, c.reference_id, c.order_id, c.event_id, c.idempotency_key,
             c.created_at), 256)
     ORDER BY c.no LIMIT ${rowsMax}`;
 }
 
-/** Each wallet's newest line, found from the index's end: one row is read per wallet. */
-const NEWEST_LINE = Prisma.sql`LATERAL (
-  SELECT t.wallet_seq, t.line_hash, t.balance_after FROM wallet_transactions t WHERE t.wallet_no = w.no
-  ORDER BY t.wallet_seq DESC LIMIT 1) n`;
-
+/** Wallets with another balance than their head's line says; a head without a line is `wrongHeads`' business. */
 export function wrongBalances(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
   return db.$queryRaw`
-    SELECT w.no AS wallet_no, w.seller_no, w.balance, COALESCE(n.balance_after, 0) AS ledger_balance
-    FROM wallets w LEFT JOIN ${NEWEST_LINE} ON TRUE
-    WHERE w.balance <> COALESCE(n.balance_after, 0) ORDER BY w.no LIMIT ${rowsMax}`;
+    SELECT w.no AS wallet_no, w.seller_no, w.balance, COALESCE(t.balance_after, 0) AS ledger_balance
+    FROM wallets w
+    LEFT JOIN wallet_transactions t ON t.wallet_no = w.no AND t.wallet_seq = w.last_seq
+    WHERE w.balance <> COALESCE(t.balance_after, 0) AND (t.no IS NOT NULL OR w.last_seq = 0)
+    ORDER BY w.no LIMIT ${rowsMax}`;
 }
 
+/** Wallets whose head has no line or another one, or has lines behind it. One place of the key is read per wallet. */
 export function wrongHeads(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
   return db.$queryRaw`
-    SELECT w.no AS wallet_no, w.seller_no, w.last_seq, n.wallet_seq, w.last_hash, n.line_hash
-    FROM wallets w LEFT JOIN ${NEWEST_LINE} ON TRUE
-    WHERE w.last_seq <> COALESCE(n.wallet_seq, 0) OR w.last_hash <> COALESCE(n.line_hash, '')
+    SELECT w.no AS wallet_no, w.seller_no, w.last_seq, w.last_hash, t.line_hash, behind.no AS line_behind_head
+    FROM wallets w
+    LEFT JOIN wallet_transactions t ON t.wallet_no = w.no AND t.wallet_seq = w.last_seq
+    LEFT JOIN wallet_transactions behind ON behind.wallet_no = w.no AND behind.wallet_seq = w.last_seq + 1
+    WHERE w.last_hash <> COALESCE(t.line_hash, '') OR (t.no IS NULL AND w.last_seq <> 0) OR behind.no IS NOT NULL
     ORDER BY w.no LIMIT ${rowsMax}`;
 }
 
