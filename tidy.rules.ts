@@ -37,7 +37,7 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'stack',
     'ops',
   ],
-  chaos: ['stack', 'ops', 'contracts', 'kit'],
+  chaos: ['launch', 'connect', 'prisma', 'stack', 'ops', 'contracts', 'kit'],
   bench: ['stack', 'ops', 'contracts', 'kit'],
 };
 

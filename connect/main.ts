@@ -4,12 +4,14 @@ import { createLog } from '#kit/log';
 import { apply, failureOf, isRunning, plan, type Plan } from './apply';
 import { connectSettings, type ConnectSettings } from './config';
 import { readDefinitions } from './definition';
+import { watchConnectors, type WatchEvent } from './watch';
 import { ConnectError, command, getOffsets, getStatus, remove, restart, type ConnectorStatus } from './rest';
 
 const USAGE = `npm run connect -- plan      compare the connector files with Kafka Connect: exit 0 same, 2 differs or absent, 1 error
 npm run connect -- apply     create topics, put the connector, wait until it runs
 npm run connect -- status    exit 1 unless connector and tasks are RUNNING
 npm run connect -- restart [--all]   restart what has failed, or everything
+npm run connect -- watch     restart what fails, with growing delays, until Ctrl-C
 npm run connect -- pause | resume | stop | offsets | delete
 Every command takes --json.
 `;
@@ -33,6 +35,11 @@ function statusText(name: string, status: ConnectorStatus | undefined): string {
   ];
   const failure = failureOf(status);
   return `${name}: ${parts.join(', ')}${failure === '' ? '' : `\n  ${failure}`}`;
+}
+
+function watchText(event: WatchEvent): string {
+  if (event.event === 'running') return `${event.name}: runs again`;
+  return `${event.name}: failed, restarting in ${event.restartInMs / 1000} s\n  ${event.reason}`;
 }
 
 async function runVerb(
@@ -60,6 +67,15 @@ async function runVerb(
       );
       show(statuses, statuses.map(({ name, status }) => statusText(name, status)).join('\n'));
       return statuses.every(({ status }) => isRunning(status)) ? 0 : 1;
+    }
+    case 'watch': {
+      const watch = watchConnectors(settings, (event) => show(event, watchText(event)));
+      await new Promise<void>((resolve) => {
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+        if (!json) print(`watching ${names.join(', ')}`);
+      });
+      await watch.stop();
+      return 0;
     }
     case 'offsets': {
       const offsets = await Promise.all(

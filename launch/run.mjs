@@ -29,6 +29,7 @@ const ROOMS = [
   'stack',
   'launch',
   'ops',
+  'chaos',
   'bench',
 ];
 
@@ -44,7 +45,10 @@ const COMMANDS = {
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',
   dlq: 'ops/dlq.main.js',
+  reconcile: 'payment-api/reconcile/reconcile.main.js',
+  'toss-contract': 'launch/toss-contract.js',
   bench: 'bench/latency.main.js',
+  chaos: 'chaos/main.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',
   format: 'launch/format.js',

@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import { eventLine } from '#stack/screen';
 import type { SupervisorEvent } from '#stack/supervisor';
+import type { WatchEvent } from '#connect/watch';
 import type { SystemReport } from './system';
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -27,4 +28,11 @@ export function supervisorLine(event: SupervisorEvent): string {
     case 'released':
       return `${name} was stopped by another command; not watched any more`;
   }
+}
+
+/** What becomes of a connector that fails. */
+export function connectorLine(event: WatchEvent): string {
+  const name = event.name.padEnd(NAME_WIDTH);
+  if (event.event === 'running') return `${name} ${pc.green('runs again')}`;
+  return `${name} ${pc.red('failed')}, restarting in ${event.restartInMs / 1000} s: ${event.reason}`;
 }

@@ -4,7 +4,7 @@ import { StackError, StackInterrupted } from '#stack/errors';
 import { readLaunchConfig } from './config';
 import { showPurchase } from './first-purchase';
 import { onInterruption } from './interruption';
-import { print, screenReport, supervisorLine } from './screen';
+import { connectorLine, print, screenReport, supervisorLine } from './screen';
 import { urlOf } from './services';
 import { systemUp, type RunningSystem } from './system';
 
@@ -33,7 +33,10 @@ async function main(): Promise<number> {
     await showPurchase(system);
     print(`\n${pc.bold('running')}, ${((Date.now() - startedMs) / 1000).toFixed(1)} s after the start`);
     print(`${addresses(system)}\nCtrl-C stops everything that was started.`);
-    system.superviseAll((event) => print(supervisorLine(event)));
+    system.superviseAll(
+      (event) => print(supervisorLine(event)),
+      (event) => print(connectorLine(event)),
+    );
     if (!interruption.aborted) {
       // A timer keeps the process alive: it waits for nothing else.
       const alive = setInterval(() => {}, 60_000);

@@ -1,5 +1,6 @@
 import { apply } from '#connect/apply';
 import { connectSettings } from '#connect/config';
+import { watchConnectors, type Watch, type WatchEvent } from '#connect/watch';
 import { createLog } from '#kit/log';
 import { publishContracts } from '#ops/publish-contracts';
 import { opsConfig } from '#ops/config';
@@ -34,7 +35,7 @@ export interface RunningSystem {
   stack: RunningStack;
   services: ReadonlyMap<ServiceName, Service>;
   /** Starts again what dies, until `down`. */
-  superviseAll(report: (event: SupervisorEvent) => void): void;
+  superviseAll(report: (event: SupervisorEvent) => void, reportConnector: (event: WatchEvent) => void): void;
   /** Stops our processes, then the servers that this system started. */
   down(): Promise<void>;
 }
@@ -133,12 +134,16 @@ function systemOf(
   report: SystemReport,
 ): RunningSystem {
   let supervisors: Supervisor[] = [];
+  let connectors: Watch | undefined;
   return {
     config,
     stack,
     services,
-    superviseAll(say) {
+    superviseAll(say, sayConnector) {
       if (config.embedded.length > 0) stack.supervise(say);
+      // A connector of somebody else's Connect is watched by whoever runs that.
+      if (config.embedded.includes('connect'))
+        connectors = watchConnectors(connectSettings(config.env), sayConnector);
       supervisors = [...services].map(([name, running]) =>
         supervise(
           {
@@ -155,6 +160,7 @@ function systemOf(
       );
     },
     async down() {
+      await connectors?.stop();
       await stack.unsupervise();
       await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
       // The doors first, the consumers behind them last: what was paid is still settled.

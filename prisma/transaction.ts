@@ -43,8 +43,13 @@ export function mysqlErrorNumber(error: unknown): number | undefined {
   return undefined;
 }
 
-/** MySQL: too many connections, shutting down, read-only; the client library's 2xxx: connection refused or lost. */
-const UNAVAILABLE = new Set([1040, 1053, 1077, 1205, 1213, 1290, 1836, 2002, 2003, 2006, 2013]);
+/**
+ * MySQL: disk or tablespace full, too many connections, shutting down, read-only; the client library's 2xxx: connection
+ * refused or lost.
+ */
+const UNAVAILABLE = new Set([
+  1021, 1026, 1030, 1040, 1053, 1077, 1114, 1205, 1213, 1290, 1836, 2002, 2003, 2006, 2013,
+]);
 /** Prisma: no connection, connection closed, no connection free, no transaction started or one that was too slow. */
 const UNAVAILABLE_PRISMA = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2034']);
 

@@ -69,6 +69,11 @@ export class Payments {
     }
   }
 
+  /** Every payment there is, in the order of their making. */
+  all(): Payment[] {
+    return [...this.#byKey.values()];
+  }
+
   byKey(paymentKey: string): Payment | undefined {
     return this.#byKey.get(paymentKey);
   }

@@ -39,6 +39,8 @@ export interface StackSettings {
    * other.
    */
   kafkaProxied?: { port: number; advertisedPort: number };
+  /** Further options of mysqld, for a server that is to be made to fail. */
+  mysqlOptions?: readonly string[];
   /** Where Connect finds Kafka when that is not one of ours. */
   connectBootstrapServers?: string;
   /** Added to Connect's worker settings (security of a foreign Kafka). */

@@ -104,11 +104,14 @@ export const mysql: Resource = {
         ...options(place, place.folder.data('mysql')),
         `--port=${place.ports.mysql}`,
         `--bind-address=${LOOPBACK}`,
+        ...(place.settings.mysqlOptions ?? []),
       ],
       env: environment(place),
       cwd: place.folder.data('mysql'),
     };
   },
+
+  identity: (settings) => settings.mysqlOptions,
 
   async healthy(place) {
     let connection: Connection | undefined;

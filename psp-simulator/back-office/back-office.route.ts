@@ -61,6 +61,11 @@ export function backOfficeRoute(world: World): Router {
     response.status(201).json({ paymentKey: payment.paymentKey });
   });
 
+  // The whole book, for whoever audits a run from outside.
+  router.get('/simulator/payments', (_request, response) => {
+    response.json({ payments: book.payments.all().map(paymentView) });
+  });
+
   router.post('/simulator/payments/:paymentKey/cancel', async (request, response) => {
     const asked = checked(cancelSchema, request.body ?? {});
     const decision = decideCancel(paymentOf(request), asked, {

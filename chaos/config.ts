@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { ConfigError } from '#kit/config';
+
+export interface ChaosArguments {
+  /** How long faults are injected. */
+  minutes: number;
+  seed: number;
+  shoppers: number;
+  /** Only faults whose name holds this. */
+  only: string | undefined;
+  json: boolean;
+  env: NodeJS.ProcessEnv;
+}
+
+const shape = z.object({
+  minutes: z.coerce.number().positive().max(600).default(30),
+  seed: z.coerce.number().int().nonnegative().optional(),
+  shoppers: z.coerce.number().int().min(1).max(50).default(4),
+  only: z.string().optional(),
+  json: z.boolean().default(false),
+});
+
+/** The command line. @throws ConfigError */
+export function chaosArguments(args: string[], env: NodeJS.ProcessEnv = process.env): ChaosArguments {
+  const { values } = parseArgs({
+    args,
+    options: {
+      minutes: { type: 'string' },
+      seed: { type: 'string' },
+      shoppers: { type: 'string' },
+      only: { type: 'string' },
+      json: { type: 'boolean' },
+    },
+  });
+  const result = shape.safeParse(values);
+  if (!result.success)
+    throw new ConfigError(
+      result.error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('\n'),
+    );
+  const { seed = Math.floor(Math.random() * 2 ** 31), only, ...rest } = result.data;
+  return { ...rest, seed, only, env };
+}
+
+/** What a run within `npm test` hands to its own system. */
+export const environmentOfTests = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv => ({ ...env });

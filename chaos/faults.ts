@@ -1,0 +1,236 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { apply } from '#connect/apply';
+import { connectSettings } from '#connect/config';
+import { readDefinitions } from '#connect/definition';
+import { remove } from '#connect/rest';
+import { sleep } from '#kit/clock';
+import { createLog } from '#kit/log';
+import type { LinkFault } from './proxy';
+import type { Random } from './random';
+import { STEP_KILLS } from './step-kills';
+import { LINKS, TARGETS, type ChaosSystem, type Target } from './system';
+
+/** One thing that goes wrong, and how it is put right again. */
+export interface Fault {
+  /** Stands in the report, and chooses it on the command line. */
+  name: string;
+  /** Injects it, lets it last, and heals what does not heal by itself. @returns what was done, in words */
+  run(system: ChaosSystem, random: Random): Promise<string>;
+}
+
+const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
+
+/** How long a disturbance lasts. */
+const lasting = (random: Random): number => random.between(2_000, 9_000);
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+const kill = (targets: readonly Target[]): Fault => ({
+  name: `SIGKILL ${targets.join(' + ')}`,
+  async run(system, random) {
+    // Not at the same moment: the second dies while the first is missed.
+    const apartMs = targets.length > 1 ? random.between(0, 1_500) : 0;
+    for (const target of targets) {
+      await system.signal(target, 'SIGKILL');
+      await sleep(apartMs);
+    }
+    return targets.length > 1 ? `${seconds(apartMs)} apart` : 'started again by its supervisor';
+  },
+});
+
+const stop = (targets: readonly Target[]): Fault => ({
+  name: `SIGSTOP ${targets.join(' + ')}`,
+  async run(system, random) {
+    const ms = lasting(random);
+    try {
+      for (const target of targets) await system.signal(target, 'SIGSTOP');
+      await sleep(ms);
+    } finally {
+      for (const target of targets) await system.signal(target, 'SIGCONT');
+    }
+    return `for ${seconds(ms)}`;
+  },
+});
+
+const LINK_FAULTS: readonly LinkFault[] = [
+  { mode: 'cut' },
+  { mode: 'stall' },
+  { mode: 'slow', delayMs: 150 },
+  { mode: 'half-open' },
+];
+
+const link = (name: (typeof LINKS)[number], fault: LinkFault): Fault => ({
+  name: `${fault.mode} link to ${name}`,
+  async run(system, random) {
+    const ms = lasting(random);
+    system.links[name].disturb(fault);
+    await sleep(ms);
+    system.links[name].heal();
+    return `for ${seconds(ms)}`;
+  },
+});
+
+const FILL_ROW_BYTES = 1_000_000;
+const TABLE_FULL = 1114;
+
+const diskFull: Fault = {
+  name: 'database has no room left',
+  async run(system, random) {
+    const root = await system.asRoot();
+    try {
+      await root.query(
+        'CREATE TABLE IF NOT EXISTS chaos_ballast (no INT AUTO_INCREMENT PRIMARY KEY, pad LONGBLOB)',
+      );
+      // What only fills the disk need not go through the binlog.
+      await root.query('SET SESSION sql_log_bin = 0');
+      let size = FILL_ROW_BYTES;
+      let rows = 0;
+      while (size > 1_000) {
+        try {
+          await root.query('INSERT INTO chaos_ballast (pad) VALUES (REPEAT("x", ?))', [size]);
+          rows += 1;
+        } catch (error) {
+          if ((error as { errno?: number }).errno !== TABLE_FULL) throw error;
+          size = Math.floor(size / 4);
+        }
+      }
+      const ms = lasting(random);
+      await sleep(ms);
+      return `after ${rows} rows of ballast, for ${seconds(ms)}`;
+    } finally {
+      await root.query('DROP TABLE IF EXISTS chaos_ballast');
+      await root.end();
+    }
+  },
+};
+
+const rebalance: Fault = {
+  name: 'rebalance in mid-batch',
+  async run(system, random) {
+    const ms = lasting(random);
+    const second = await system.secondWallet();
+    await sleep(ms);
+    const isKilled = random.next() < 0.5;
+    if (isKilled) second.kill('SIGKILL');
+    await second.stop();
+    return `a second wallet consumer joined for ${seconds(ms)} and was ${isKilled ? 'killed' : 'stopped'}`;
+  },
+};
+
+const silentLog = createLog('chaos', 'silent');
+
+const connectorReapplied: Fault = {
+  name: 'connector deleted and applied again',
+  async run(system, random) {
+    const settings = connectSettings(system.config.env);
+    for (const { name } of readDefinitions(settings.placeholders)) await remove(settings, name);
+    const ms = lasting(random);
+    await sleep(ms);
+    await apply(settings, { log: silentLog });
+    return `absent for ${seconds(ms)}`;
+  },
+};
+
+/** Every event is delivered again, on both sides. */
+const offsetsRewound: Fault = {
+  name: 'offsets rewound to the beginning',
+  async run(system) {
+    const kafka = new Kafka({
+      clientId: 'chaos',
+      brokers: system.stack.endpoints.kafkaBrokers,
+      logLevel: logLevel.NOTHING,
+    });
+    const admin = kafka.admin();
+    await admin.connect();
+    // A group's offsets can be set only while nobody is in it: its members are held by their links.
+    system.links.kafka.disturb({ mode: 'cut' });
+    try {
+      let left = [
+        { groupId: 'wallet-service', topic: 'payment' },
+        { groupId: 'payment-service', topic: 'wallet' },
+      ];
+      for (let tries = 0; tries < 60 && left.length > 0; tries += 1) {
+        await sleep(500);
+        const done: typeof left = [];
+        for (const { groupId, topic } of left) {
+          try {
+            await admin.resetOffsets({ groupId, topic, earliest: true });
+            done.push({ groupId, topic });
+          } catch {
+            // Its members' sessions have not run out yet.
+          }
+        }
+        left = left.filter((group) => !done.some(({ groupId }) => groupId === group.groupId));
+      }
+      if (left.length > 0)
+        throw new Error(`could not rewind ${left.map(({ groupId }) => groupId).join(', ')}`);
+    } finally {
+      system.links.kafka.heal();
+      await admin.disconnect();
+    }
+    return 'of both groups';
+  },
+};
+
+const HOUR_S = 3_600;
+
+const clockJump = (offsetS: number): Fault => ({
+  name: `clock jumps by ${offsetS > 0 ? '+' : ''}${offsetS / HOUR_S} h`,
+  async run(system, random) {
+    const ms = lasting(random);
+    const done = SERVICES.filter((target) => target !== 'simulator').map((target) =>
+      system.shiftClock(target, offsetS),
+    );
+    if (!done.every(Boolean)) return 'skipped: install libfaketime';
+    await sleep(ms);
+    for (const target of SERVICES) system.shiftClock(target, 0);
+    return `in API, worker and wallet consumer, for ${seconds(ms)}`;
+  },
+});
+
+const registryDownAtStart: Fault = {
+  name: 'registry down while the consumers start',
+  async run(system, random) {
+    system.links.registry.disturb({ mode: 'cut' });
+    for (const target of ['wallet', 'worker'] as const) await system.signal(target, 'SIGKILL');
+    const ms = lasting(random);
+    await sleep(ms);
+    system.links.registry.heal();
+    return `for ${seconds(ms)}`;
+  },
+};
+
+const single: readonly Fault[] = [
+  ...TARGETS.map((target) => kill([target])),
+  ...TARGETS.map((target) => stop([target])),
+  ...LINKS.flatMap((name) => LINK_FAULTS.map((fault) => link(name, fault))),
+  ...STEP_KILLS,
+  diskFull,
+  rebalance,
+  connectorReapplied,
+  offsetsRewound,
+  clockJump(HOUR_S),
+  clockJump(-HOUR_S),
+  registryDownAtStart,
+];
+
+const PAIRS: readonly (readonly [Target, Target])[] = TARGETS.flatMap((one, index) =>
+  TARGETS.slice(index + 1).map((other) => [one, other] as const),
+);
+
+/** Every fault that stands alone. */
+export const FAULTS: readonly Fault[] = single;
+
+/**
+ * The order of faults of a run: each of the single ones once, shuffled, then pairs and single ones by chance. The same for
+ * the same seed; it does not end.
+ */
+export function* scheduleOf(random: Random): Generator<Fault> {
+  yield* random.shuffled(single);
+  const pairs = random.shuffled(PAIRS.flatMap((pair) => [kill(pair), stop(pair)]));
+  for (;;) {
+    for (const pair of pairs) {
+      yield pair;
+      yield random.pick(single);
+    }
+  }
+}

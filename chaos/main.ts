@@ -1,0 +1,56 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from '#kit/config';
+import { onInterruption } from '#launch/interruption';
+import { supervisorLine } from '#launch/screen';
+import { StackError, StackInterrupted } from '#stack/errors';
+import { projectFolder } from '#stack/project';
+import { chaosArguments } from './config';
+import { isPass, reportPage, summaryText } from './report';
+import { runChaos } from './run';
+import { chaosSystemUp } from './system';
+
+const print = (text: string): void => void process.stderr.write(`${text}\n`);
+
+async function main(): Promise<number> {
+  const { env, json, ...options } = chaosArguments(process.argv.slice(2));
+  const folder = join(projectFolder(), '.stack-chaos');
+  const signal = onInterruption(print);
+  print(
+    `seed ${options.seed}, ${options.minutes} minutes, ${options.shoppers} shoppers; own servers, own ports`,
+  );
+  const system = await chaosSystemUp({
+    stackDir: join(folder, String(process.pid)),
+    env,
+    say: print,
+    report: (event) => print(`         ${supervisorLine(event)}`),
+    signal,
+  });
+  try {
+    const result = await runChaos(system, { ...options, say: print, signal });
+    mkdirSync(folder, { recursive: true });
+    const page = join(folder, `report-${options.seed}.html`);
+    writeFileSync(page, reportPage(result));
+    const machine = {
+      ...result,
+      statuses: Object.fromEntries(result.statuses),
+      answers: Object.fromEntries(result.answers),
+    };
+    process.stdout.write(
+      json ? `${JSON.stringify(machine)}\n` : `\n${summaryText(result)}\nreport: ${page}\n`,
+    );
+    return isPass(result) ? 0 : 1;
+  } finally {
+    await system.down();
+  }
+}
+
+main().then(
+  (exitCode) => process.exit(exitCode),
+  (error: unknown) => {
+    const isExpected =
+      error instanceof StackError || error instanceof StackInterrupted || error instanceof ConfigError;
+    print(isExpected ? error.message : String((error as Error).stack ?? error));
+    process.exit(1);
+  },
+);

@@ -1,0 +1,116 @@
+import { sleep } from '#kit/clock';
+import { audit } from '#ops/audit';
+import { gather, orders } from './evidence';
+import { scheduleOf, type Fault } from './faults';
+import { judge, unfinished } from './judge.rules';
+import { randomFrom } from './random';
+import { untilServed } from './recovery';
+import type { ChaosResult, Injection } from './report';
+import { startShoppers, type Shoppers } from './shoppers';
+import type { ChaosSystem } from './system';
+
+const RECOVERY_MS_MAX = 180_000;
+const REST_MS_MAX = 420_000;
+const REST_POLL_MS = 1_000;
+/** The system is left alone between two faults for so long, at most. */
+const PAUSE_MS_MAX = 3_000;
+
+export interface RunOptions {
+  minutes: number;
+  seed: number;
+  shoppers: number;
+  only: string | undefined;
+  say: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+function* chosen(schedule: Generator<Fault>, only: string | undefined): Generator<Fault> {
+  for (const fault of schedule) if (only === undefined || fault.name.includes(only)) yield fault;
+}
+
+async function inject(
+  system: ChaosSystem,
+  fault: Fault,
+  { random, sinceMs }: { random: ReturnType<typeof randomFrom>; sinceMs: number },
+): Promise<Injection> {
+  const atS = Math.round((performance.now() - sinceMs) / 1000);
+  // What the attack itself could not do is part of what was observed.
+  const what = await fault
+    .run(system, random)
+    .catch((error: unknown) => `not injected whole: ${String(error)}`);
+  return { name: fault.name, atS, what, recoveredAfterMs: await untilServed(system.urls, RECOVERY_MS_MAX) };
+}
+
+/** Waits until no order waits for anything. */
+async function untilRest(system: ChaosSystem, say: (line: string) => void): Promise<number | undefined> {
+  const startedMs = performance.now();
+  let last = '';
+  while (performance.now() - startedMs < REST_MS_MAX) {
+    const waiting = unfinished({ ours: await orders(system) });
+    const parked = await system.ops.deadLetter.count({ where: { status: { not: 'RESOLVED' } } });
+    const inFlight = await system.ops.paymentCancel.count({
+      where: { status: { in: ['REQUESTED', 'EXECUTING', 'UNKNOWN'] } },
+    });
+    if (waiting.length === 0 && inFlight === 0) return performance.now() - startedMs;
+    const now = `${waiting.length} orders and ${inFlight} cancels wait, ${parked} messages are parked`;
+    if (now !== last) say(now);
+    last = now;
+    await sleep(REST_POLL_MS);
+  }
+  return undefined;
+}
+
+async function verdict(system: ChaosSystem, shoppers: Shoppers): Promise<string[]> {
+  const evidence = await gather(system, shoppers.told);
+  const report = await audit(system.ops);
+  const broken = report.findings
+    .filter(({ holds }) => !holds)
+    .map(({ check, rows }) => `audit, ${check}: ${JSON.stringify(rows.slice(0, 3), bigintAsText)}`);
+  const parked = report.counts.parked === 0 ? [] : [`${report.counts.parked} messages are parked`];
+  return [...judge(evidence), ...broken, ...parked];
+}
+
+const bigintAsText = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? String(value) : value;
+
+/** Attacks the system under load, one fault after the other, and judges what is left once it has come to rest. */
+export async function runChaos(system: ChaosSystem, options: RunOptions): Promise<ChaosResult> {
+  const { minutes, seed, only, say, signal } = options;
+  const random = randomFrom(seed);
+  const shoppers = startShoppers(system.urls, system.config.adminKey, {
+    count: options.shoppers,
+    random: randomFrom(seed + 1),
+  });
+  const sinceMs = performance.now();
+  const injections: Injection[] = [];
+  try {
+    for (const fault of chosen(scheduleOf(random), only)) {
+      if (performance.now() - sinceMs > minutes * 60_000 || signal?.aborted === true) break;
+      await sleep(random.between(0, PAUSE_MS_MAX), signal);
+      const injection = await inject(system, fault, { random, sinceMs });
+      injections.push(injection);
+      const { name, atS, what, recoveredAfterMs } = injection;
+      const recovered =
+        recoveredAfterMs === undefined
+          ? `NOT SERVED within ${RECOVERY_MS_MAX / 1000} s`
+          : `served again after ${(recoveredAfterMs / 1000).toFixed(1)} s`;
+      say(`${String(atS).padStart(5)} s  ${name}: ${what}; ${recovered}`);
+    }
+  } finally {
+    await shoppers.stop();
+  }
+  say('the load has ended');
+  const restAfterMs = await untilRest(system, say);
+  const statuses = new Map<string, number>();
+  for (const { status } of await orders(system)) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  return {
+    seed,
+    minutes,
+    injections,
+    orders: shoppers.told.length,
+    statuses,
+    answers: shoppers.answers,
+    restAfterMs,
+    problems: await verdict(system, shoppers),
+  };
+}

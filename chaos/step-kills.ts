@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto';
+import type { Connection } from 'mariadb';
+import { sleep } from '#kit/clock';
+import type { Fault } from './faults';
+import type { ChaosSystem } from './system';
+
+// A process is killed exactly between two of its steps. No switch in the code: the PSP holds a request or an answer, a lock
+// holds a row, a link holds a COMMIT's answer.
+
+const WAIT_MS = 20_000;
+const POLL_MS = 25;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Waits for a state of the world. @returns false when it did not come: then the kill is not at that step */
+async function until(check: () => Promise<boolean>): Promise<boolean> {
+  const deadline = Date.now() + WAIT_MS;
+  while (Date.now() < deadline) {
+    if (await check()) return true;
+    await sleep(POLL_MS);
+  }
+  return false;
+}
+
+const untilLockWait = (root: Connection, table: string): Promise<boolean> =>
+  until(async () => {
+    const rows = await root.query<unknown[]>(
+      `SELECT 1 FROM performance_schema.data_lock_waits w
+       JOIN performance_schema.data_locks l ON l.engine_lock_id = w.requesting_engine_lock_id
+       WHERE l.object_name = ?`,
+      [table],
+    );
+    return rows.length > 0;
+  });
+
+async function send(method: string, url: string, body?: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(url, {
+    method,
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    headers: { 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  // oxlint-disable-next-line typescript/no-explicit-any -- JSON of any shape
+  return (await response.json()) as any;
+}
+
+interface Order {
+  orderId: string;
+  amount: number;
+  paymentKey: string;
+}
+
+async function authenticatedOrder({ urls }: ChaosSystem): Promise<Order> {
+  const { data } = await send('POST', `${urls.api}/api/payments/checkout`, { productNos: [1, 4] });
+  const { orderId, amount } = data as { orderId: string; amount: number };
+  const { paymentKey } = await send('POST', `${urls.simulator}/simulator/payments`, { orderId, amount });
+  return { orderId, amount, paymentKey };
+}
+
+/** The request that is cut off: its answer never comes, and that is no error here. */
+type Ask = (system: ChaosSystem, order: Order) => Promise<unknown>;
+
+const confirm: Ask = ({ urls }, { orderId, amount, paymentKey }) =>
+  send('POST', `${urls.api}/api/payments/confirm`, { orderId, amount, paymentKey }).catch(() => undefined);
+
+const cancel: Ask = ({ urls, config }, { orderId }) =>
+  send(
+    'POST',
+    `${urls.api}/api/payments/${orderId}/cancel`,
+    { cancelReason: 'chaos' },
+    { authorization: `Bearer ${config.adminKey}`, 'idempotency-key': randomUUID() },
+  ).catch(() => undefined);
+
+interface Verb {
+  name: string;
+  ask: Ask;
+  operation: string;
+  /** An order that is ready for it. */
+  prepare: (system: ChaosSystem) => Promise<Order>;
+}
+
+const VERBS: readonly Verb[] = [
+  { name: 'confirm', ask: confirm, operation: 'confirm', prepare: authenticatedOrder },
+  {
+    name: 'cancel',
+    ask: cancel,
+    operation: 'cancel',
+    async prepare(system) {
+      const order = await authenticatedOrder(system);
+      await confirm(system, order);
+      return order;
+    },
+  },
+];
+
+const faultsUrl = ({ urls }: ChaosSystem): string => `${urls.simulator}/simulator/faults`;
+
+async function isHeld(system: ChaosSystem, orderId: string): Promise<boolean> {
+  const { held } = (await send('GET', faultsUrl(system))) as { held: { orderId: string }[] };
+  return held.some((one) => one.orderId === orderId);
+}
+
+/** Holds the payment's row until `work` is done. */
+async function whileRowIsLocked<T>(
+  system: ChaosSystem,
+  sql: string,
+  key: string | number,
+  work: (root: Connection) => Promise<T>,
+): Promise<T> {
+  const locker = await system.asRoot();
+  try {
+    await locker.query('START TRANSACTION');
+    await locker.query(sql, [key]);
+    return await work(locker);
+  } finally {
+    await locker.query('ROLLBACK').catch(() => {});
+    await locker.end().catch(() => {});
+  }
+}
+
+const LOCK_PAYMENT = 'SELECT no FROM payment_events WHERE order_id = ? FOR UPDATE';
+
+const beforeClaim = ({ name, ask, prepare }: Verb): Fault => ({
+  name: `API killed in ${name}, before the claim`,
+  async run(system) {
+    const order = await prepare(system);
+    return whileRowIsLocked(system, LOCK_PAYMENT, order.orderId, async (root) => {
+      void ask(system, order);
+      const isThere = await untilLockWait(root, 'payment_events');
+      await system.signal('api', 'SIGKILL');
+      return isThere ? 'while it waited for the row' : 'the row was never waited for';
+    });
+  },
+});
+
+/** `request`: claimed, and the PSP has not done it. `answer`: it has, and nobody was told. */
+const whilePspHolds = ({ name, ask, operation, prepare }: Verb, held: 'request' | 'answer'): Fault => ({
+  name: `API killed in ${name}, ${held === 'request' ? 'claimed and not asked' : 'asked and not recorded'}`,
+  async run(system) {
+    const order = await prepare(system);
+    const { orderId } = order;
+    await send('PUT', faultsUrl(system), { hold: held, times: 1, orderId, operations: [operation] });
+    try {
+      void ask(system, order);
+      const isThere = await until(() => isHeld(system, orderId));
+      await system.signal('api', 'SIGKILL');
+      return isThere ? `while the PSP held the ${held}` : 'the PSP was never asked';
+    } finally {
+      await send('POST', `${system.urls.simulator}/simulator/release`, {});
+      await send('PUT', faultsUrl(system), {});
+    }
+  },
+});
+
+const whileRecording = ({ name, ask, operation, prepare }: Verb): Fault => ({
+  name: `API killed in ${name}, recording`,
+  async run(system) {
+    const order = await prepare(system);
+    const { orderId } = order;
+    await send('PUT', faultsUrl(system), { hold: 'answer', times: 1, orderId, operations: [operation] });
+    void ask(system, order);
+    const isAsked = await until(() => isHeld(system, orderId));
+    return whileRowIsLocked(system, LOCK_PAYMENT, orderId, async (root) => {
+      await send('POST', `${system.urls.simulator}/simulator/release`, {});
+      await send('PUT', faultsUrl(system), {});
+      const isThere = isAsked && (await untilLockWait(root, 'payment_events'));
+      await system.signal('api', 'SIGKILL');
+      return isThere ? 'while its record waited for the row' : 'the record never waited';
+    });
+  },
+});
+
+/** Committed and not known: whose COMMIT it is, under load, is left to chance. */
+const afterCommit = (target: 'api' | 'worker' | 'wallet'): Fault => ({
+  name: `${target} killed, committed and not told so`,
+  async run(system) {
+    const held = await Promise.race([
+      system.links.mysql.holdCommit().then(() => true),
+      sleep(WAIT_MS).then(() => false),
+    ]);
+    await system.signal(target, 'SIGKILL');
+    system.links.mysql.heal();
+    return held ? 'while a COMMIT’s answer was held' : 'no COMMIT came';
+  },
+});
+
+const inSettlement: Fault = {
+  name: 'wallet killed in settle, in the middle of a batch',
+  run: (system) =>
+    whileRowIsLocked(system, 'SELECT no FROM wallets WHERE seller_no = ? FOR UPDATE', 1, async (root) => {
+      const isThere = await untilLockWait(root, 'wallets');
+      await system.signal('wallet', 'SIGKILL');
+      return isThere ? 'while its batch waited for a wallet' : 'no batch came';
+    }),
+};
+
+const inAcknowledgement: Fault = {
+  name: 'worker killed in acknowledge, in the middle of a batch',
+  async run(system) {
+    const order = await authenticatedOrder(system);
+    await system.signal('wallet', 'SIGSTOP');
+    try {
+      await confirm(system, order);
+      return await whileRowIsLocked(system, LOCK_PAYMENT, order.orderId, async (root) => {
+        await system.signal('wallet', 'SIGCONT');
+        const isThere = await untilLockWait(root, 'payment_events');
+        await system.signal('worker', 'SIGKILL');
+        return isThere ? 'while it waited for the payment' : 'no acknowledgement came';
+      });
+    } finally {
+      await system.signal('wallet', 'SIGCONT');
+    }
+  },
+};
+
+/** Kills at every boundary between two steps of confirm, cancel, settle and acknowledge. */
+export const STEP_KILLS: readonly Fault[] = [
+  ...VERBS.flatMap((verb) => [
+    beforeClaim(verb),
+    whilePspHolds(verb, 'request'),
+    whilePspHolds(verb, 'answer'),
+    whileRecording(verb),
+  ]),
+  inSettlement,
+  inAcknowledgement,
+  afterCommit('api'),
+  afterCommit('wallet'),
+  afterCommit('worker'),
+];

@@ -1,0 +1,274 @@
+import { join } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createConnection, type Connection } from 'mariadb';
+import { connectSettings } from '#connect/config';
+import { watchConnectors } from '#connect/watch';
+import { readLaunchConfig, type LaunchConfig } from '#launch/config';
+import { SERVICE_NAMES, startService, urlOf, type Service, type ServiceName } from '#launch/services';
+import { prepare } from '#launch/system';
+import { databaseUrl } from '#prisma/config';
+import { openDatabase, type Database } from '#prisma/database';
+import { SERVER_NAMES, type ServerName } from '#stack/config';
+import { freePorts } from '#stack/ports';
+import type { RunningStack } from '#stack/running';
+import { stackReset, stackUp } from '#stack/stack';
+import { supervise, type Supervisor, type SupervisorEvent } from '#stack/supervisor';
+import { openLink, type Link } from './proxy';
+
+// The whole system as the target of attacks: real servers, our processes behind disturbable links, all supervised.
+
+export const TARGETS = [...SERVICE_NAMES, ...SERVER_NAMES] as const;
+export type Target = ServiceName | ServerName;
+export const LINKS = ['mysql', 'binlog', 'kafka', 'registry', 'psp'] as const;
+/** Between our processes and a server; `binlog` is Debezium's own way to MySQL. */
+export type LinkName = (typeof LINKS)[number];
+
+export interface ChaosSystem {
+  config: LaunchConfig;
+  stack: RunningStack;
+  links: Record<LinkName, Link>;
+  urls: { api: string; wallet: string; simulator: string };
+  /** Reads what is to be judged. */
+  ops: Database;
+  /** A connection as the database's administrator, not through a link. */
+  asRoot(): Promise<Connection>;
+  signal(target: Target, signal: NodeJS.Signals): Promise<void>;
+  /** Sets the clock of our process off by so many seconds; false where that cannot be done. */
+  shiftClock(target: ServiceName, seconds: number): boolean;
+  /** One more wallet consumer, in the same group. */
+  secondWallet(): Promise<Service>;
+  down(): Promise<void>;
+}
+
+/** Short, so that what a fault leaves behind is over within a run; the lease follows from the time limit. */
+const SETTINGS = {
+  PSP_TIMEOUT_MS: '1000',
+  PSP_PAUSE_MS: '200',
+  PSP_BREAKER_OPEN_MS: '2000',
+  CLAIM_LEASE_MS: '61000',
+  RATE_LIMIT_PER_MINUTE: '0',
+  KAFKA_SESSION_TIMEOUT_MS: '6000',
+} as const;
+const RESTART_FIRST_MS = 500;
+const RESTART_MAX_MS = 4_000;
+/** The tablespace that all tables lie in, so that it can be full. */
+const TABLESPACE_MIB = 768;
+
+const FAKETIME_PATHS = [
+  '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
+  '/usr/lib/faketime/libfaketime.so.1',
+  '/usr/lib64/faketime/libfaketime.so.1',
+];
+
+/** Ports and folder of this run alone: a running system is never touched. */
+async function environment(stackDir: string, base: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  const [mysql, kafka, registry, connect, api, wallet, worker, simulator] = (await freePorts(8)).map(String);
+  return {
+    ...base,
+    STACK_DIR: stackDir,
+    MYSQL_PORT: mysql,
+    KAFKA_PORT: kafka,
+    REGISTRY_PORT: registry,
+    CONNECT_PORT: connect,
+    PAYMENT_API_PORT: api,
+    WALLET_PORT: wallet,
+    WORKER_PORT: worker,
+    PSP_SIMULATOR_PORT: simulator,
+    ...SETTINGS,
+  };
+}
+
+async function openLinks(config: LaunchConfig, kafkaProxiedPort: number): Promise<Record<LinkName, Link>> {
+  const { ports } = config.stack;
+  const [mysql, binlog, kafka, registry, psp] = await Promise.all([
+    openLink(ports.mysql),
+    openLink(ports.mysql),
+    openLink(kafkaProxiedPort),
+    openLink(ports.registry),
+    openLink(config.ports.simulator),
+  ]);
+  return { mysql, binlog, kafka, registry, psp };
+}
+
+/** What our processes are told: every server is reached by its link. */
+function throughLinks(env: NodeJS.ProcessEnv, links: Record<LinkName, Link>): NodeJS.ProcessEnv {
+  const byLink = (url: string): string => {
+    const through = new URL(url);
+    through.port = String(links.mysql.port);
+    return through.href;
+  };
+  return {
+    ...env,
+    PAYMENT_DATABASE_URL: byLink(databaseUrl('paymentApi', env)),
+    WALLET_DATABASE_URL: byLink(databaseUrl('wallet', env)),
+    KAFKA_BROKERS: `127.0.0.1:${links.kafka.port}`,
+    SCHEMA_REGISTRY_URL: `http://127.0.0.1:${links.registry.port}/apis/ccompat/v7`,
+    PSP_BASE_URL: `http://127.0.0.1:${links.psp.port}`,
+  };
+}
+
+/** Our processes under libfaketime, which reads how far each clock is off from a file of its own. */
+function clocksOf(stackDir: string) {
+  const library = FAKETIME_PATHS.find((path) => existsSync(path));
+  const fileOf = (name: ServiceName): string => join(stackDir, `clock-${name}`);
+  return {
+    set(name: ServiceName, seconds: number): boolean {
+      writeFileSync(fileOf(name), `${seconds < 0 ? '' : '+'}${seconds}s\n`);
+      return library !== undefined;
+    },
+    environmentOf(name: ServiceName): NodeJS.ProcessEnv {
+      if (library === undefined) return {};
+      return {
+        LD_PRELOAD: library,
+        FAKETIME_TIMESTAMP_FILE: fileOf(name),
+        FAKETIME_NO_CACHE: '1',
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      };
+    },
+  };
+}
+
+export interface ChaosOptions {
+  stackDir: string;
+  env: NodeJS.ProcessEnv;
+  say: (line: string) => void;
+  /** What dies and what is started again. */
+  report: (event: SupervisorEvent) => void;
+  signal?: AbortSignal;
+}
+
+/** Our processes: started through the links, under a clock that can be set, and started again when they die. */
+class Processes {
+  readonly #services = new Map<ServiceName, Service>();
+  readonly #clocks: ReturnType<typeof clocksOf>;
+  #supervisors: Supervisor[] = [];
+
+  constructor(
+    private readonly config: LaunchConfig,
+    private readonly links: Record<LinkName, Link>,
+    stackDir: string,
+  ) {
+    this.#clocks = clocksOf(stackDir);
+    for (const name of SERVICE_NAMES) this.#clocks.set(name, 0);
+  }
+
+  start(name: ServiceName, signal?: AbortSignal, port?: number): Promise<Service> {
+    const { config, links } = this;
+    const env = { ...throughLinks(config.env, links), ...this.#clocks.environmentOf(name) };
+    const ports = port === undefined ? config.ports : { ...config.ports, [name]: port };
+    return startService({ ...config, ports, env }, name, signal);
+  }
+
+  async startAll(report: (event: SupervisorEvent) => void, signal?: AbortSignal): Promise<void> {
+    await Promise.all(
+      SERVICE_NAMES.map(async (name) => this.#services.set(name, await this.start(name, signal))),
+    );
+    this.#supervisors = SERVICE_NAMES.map((name) => {
+      const running = this.#services.get(name);
+      const start = async (abort: AbortSignal): Promise<Service> => {
+        const again = await this.start(name, abort);
+        this.#services.set(name, again);
+        return again;
+      };
+      const delays = { firstDelayMs: RESTART_FIRST_MS, delayMaxMs: RESTART_MAX_MS };
+      return supervise({ name, start, ...delays, ...(running === undefined ? {} : { running }) }, report);
+    });
+  }
+
+  async signal(name: ServiceName, signalName: NodeJS.Signals): Promise<void> {
+    const service = this.#services.get(name);
+    service?.kill(signalName);
+    if (signalName === 'SIGKILL') await service?.ended;
+  }
+
+  shiftClock(name: ServiceName, seconds: number): boolean {
+    return this.#clocks.set(name, seconds);
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop()));
+    for (const service of this.#services.values()) {
+      // What is stopped cannot end.
+      service.kill('SIGCONT');
+      await service.stop();
+    }
+  }
+}
+
+async function stackOf(
+  config: LaunchConfig,
+  links: Record<LinkName, Link>,
+  { say, signal }: ChaosOptions,
+  kafkaProxiedPort: number,
+): Promise<RunningStack> {
+  config.stack.kafkaProxied = { port: kafkaProxiedPort, advertisedPort: links.kafka.port };
+  config.stack.mysqlOptions = [
+    '--innodb-file-per-table=0',
+    `--innodb-data-file-path=ibdata1:12M:autoextend:max:${TABLESPACE_MIB}M`,
+  ];
+  // Debezium's way to the database is a link, too.
+  config.env['CDC_DATABASE_PORT'] = String(links.binlog.port);
+  return stackUp(config.stack, {
+    report: ({ title, phase }) => phase === 'healthy' && say(`${title} is healthy`),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+const isServer = (target: Target): target is ServerName =>
+  (SERVER_NAMES as readonly string[]).includes(target);
+
+/** Brings the system up. @throws StackError */
+export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem> {
+  const { stackDir, say, report, signal } = options;
+  const [kafkaProxiedPort = 0] = await freePorts(1);
+  const config = readLaunchConfig(await environment(stackDir, options.env));
+  const links = await openLinks(config, kafkaProxiedPort);
+  const stack = await stackOf(config, links, options, kafkaProxiedPort);
+  const processes = new Processes(config, links, stackDir);
+  const tearDown = async (): Promise<void> => {
+    for (const link of Object.values(links)) link.heal();
+    await stack.unsupervise();
+    for (const name of SERVER_NAMES) await stack.kill(name, 'SIGCONT');
+    await processes.stopAll();
+    await stack.down();
+    await Promise.all(Object.values(links).map((link) => link.close()));
+    await stackReset(config.stack);
+  };
+  try {
+    await prepare(config, { server: () => {}, step: (title, detail) => say(`${title}: ${detail}`) });
+    await processes.startAll(report, signal);
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+  say('API, worker, wallet consumer and simulator run');
+  stack.supervise(report);
+  const connectors = watchConnectors(connectSettings(config.env), (event) =>
+    say(event.event === 'failed' ? `connector failed: ${event.reason}` : 'connector runs again'),
+  );
+  const ops = openDatabase(databaseUrl('ops', config.env), 3);
+  const { rootUser: user, rootPassword: password, database, port, host } = stack.endpoints.mysql;
+  return {
+    config,
+    stack,
+    links,
+    ops,
+    urls: {
+      api: urlOf(config, 'api'),
+      wallet: urlOf(config, 'wallet'),
+      simulator: urlOf(config, 'simulator'),
+    },
+    asRoot: () => createConnection({ host, port, user, password, database, allowPublicKeyRetrieval: true }),
+    signal: (target, name) => (isServer(target) ? stack.kill(target, name) : processes.signal(target, name)),
+    shiftClock: (target, seconds) => processes.shiftClock(target, seconds),
+    async secondWallet() {
+      const [free = 0] = await freePorts(1);
+      return processes.start('wallet', undefined, free);
+    },
+    async down() {
+      await connectors.stop();
+      await ops.$disconnect();
+      await tearDown();
+    },
+  };
+}
