@@ -44,6 +44,7 @@ const COMMANDS = {
   connect: 'connect/main.js',
   audit: 'ops/audit.main.js',
   trace: 'ops/trace.main.js',
+  dlq: 'ops/dlq.main.js',
   reconcile: 'payment-api/reconcile/reconcile.main.js',
   'toss-contract': 'launch/toss-contract.js',
   bench: 'bench/latency.main.js',

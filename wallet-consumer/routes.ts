@@ -4,6 +4,7 @@ import { otherMethods } from '#kit/http';
 import type { Database } from '#prisma/database';
 import { listWalletTransactionsRoute } from './list-wallet-transactions/list-wallet-transactions.route';
 import { listWalletsRoute } from './list-wallets/list-wallets.route';
+import { downloadStatementRoute, showStatementRoute } from './show-statement/show-statement.route';
 import { showWalletRoute } from './show-wallet/show-wallet.route';
 
 /** The wallet REST API. All of it is for administrators. */
@@ -13,6 +14,8 @@ export function walletRoutes(db: Database, adminApiKeys: readonly string[]): (ap
       '/api/wallets': listWalletsRoute(db),
       '/api/wallets/:sellerNo': showWalletRoute(db),
       '/api/wallets/:sellerNo/transactions': listWalletTransactionsRoute(db),
+      '/api/wallets/:sellerNo/statement': showStatementRoute(db),
+      '/api/wallets/:sellerNo/statement.csv': downloadStatementRoute(db),
     };
     app.use('/api/wallets', requireAdmin(adminApiKeys));
     for (const [path, route] of Object.entries(routes)) {
