@@ -41,3 +41,6 @@ export function chaosArguments(args: string[], env: NodeJS.ProcessEnv = process.
   const { seed = Math.floor(Math.random() * 2 ** 31), only, ...rest } = result.data;
   return { ...rest, seed, only, env };
 }
+
+/** What a run within `npm test` hands to its own system. */
+export const environmentOfTests = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv => ({ ...env });

@@ -1,5 +1,5 @@
 import { wonFromText } from '#kit/money';
-import { Prisma } from '#prisma/database';
+import type { Prisma } from '#prisma/database';
 import type { Evidence, OurOrder, PspPayment } from './judge.rules';
 import type { Told } from './shoppers';
 import type { ChaosSystem } from './system';

@@ -34,6 +34,8 @@ const THINK_MS_MAX = 400;
 const CANCELED_SHARE = 0.25;
 const DECLINED_SHARE = 0.1;
 const ABANDONED_SHARE = 0.05;
+/** Of the cancels: the whole order; the others cancel its first line. */
+const WHOLE_SHARE = 0.5;
 
 interface Answer {
   status: number;
@@ -62,6 +64,87 @@ async function ask(
   }
 }
 
+/** One client's way with a system that fails: what is not answered for good is asked again. */
+class Client {
+  constructor(
+    private readonly urls: Urls,
+    private readonly adminKey: string,
+    private readonly random: Random,
+    private readonly signal: AbortSignal,
+    private readonly told: Told[],
+    private readonly answers: Map<string, number>,
+  ) {}
+
+  /** Until an answer is final: not lost, not "later", not "busy". */
+  private async untilAnswered(
+    what: string,
+    send: () => Promise<Answer | undefined>,
+  ): Promise<Answer | undefined> {
+    for (let tries = 0; tries < TRIES_MAX && !this.signal.aborted; tries += 1) {
+      const answer = await send();
+      const kind = `${what} ${answer?.status ?? 'unanswered'}`;
+      this.answers.set(kind, (this.answers.get(kind) ?? 0) + 1);
+      if (answer !== undefined && answer.status < 500 && ![202, 409, 429].includes(answer.status))
+        return answer;
+      await sleep(TRY_PAUSE_MS, this.signal);
+    }
+    return undefined;
+  }
+
+  /** Checkout, authentication, confirm; now and then a decline, a change of mind, a refund. */
+  async shop(): Promise<void> {
+    const { random, urls } = this;
+    const productNos = Array.from({ length: random.between(1, LINES_MAX) }, () => random.pick(PRODUCTS));
+    const [isDeclined, isAbandoned, isCanceled] = [DECLINED_SHARE, ABANDONED_SHARE, CANCELED_SHARE].map(
+      (share) => random.next() < share,
+    );
+    const key = { 'idempotency-key': randomUUID() };
+    const made = await this.untilAnswered('checkout', () =>
+      ask('POST', `${urls.api}/api/payments/checkout`, { productNos }, key),
+    );
+    if (made?.status !== 201) return;
+    const { orderId, amount } = made.data as { orderId: string; amount: number };
+    const order: Told = { orderId, amount, payment: 'nothing', paymentKey: null, canceled: new Map() };
+    this.told.push(order);
+    const authenticated = await this.untilAnswered('authenticate', () =>
+      ask('POST', `${urls.simulator}/simulator/payments`, { orderId, amount }),
+    );
+    if (authenticated?.status !== 201 || isAbandoned === true) return;
+    const { paymentKey } = authenticated.data as { paymentKey: string };
+    order.paymentKey = paymentKey;
+    if (isDeclined === true)
+      await ask('POST', `${urls.simulator}/simulator/payments/${paymentKey}/abort`, {});
+    const confirmed = await this.untilAnswered('confirm', () =>
+      ask('POST', `${urls.api}/api/payments/confirm`, { paymentKey, orderId, amount }),
+    );
+    if (confirmed?.status === 402) order.payment = 'refused';
+    if (confirmed?.status !== 200) return;
+    order.payment = 'confirmed';
+    if (isCanceled === true) await this.cancel(order);
+  }
+
+  /** The first line, or everything that is left. */
+  private async cancel(order: Told): Promise<void> {
+    const { orderId } = order;
+    const shown = await this.untilAnswered('show', () =>
+      ask('GET', `${this.urls.api}/api/payments/${orderId}`, undefined),
+    );
+    if (shown?.status !== 200) return;
+    const lines = shown.data.paymentOrderList as { paymentOrderNo: number }[];
+    const first = lines.slice(0, 1).map(({ paymentOrderNo }) => paymentOrderNo);
+    const body = {
+      cancelReason: 'changed my mind',
+      ...(this.random.next() < WHOLE_SHARE ? {} : { paymentOrderNos: first }),
+    };
+    const headers = { authorization: `Bearer ${this.adminKey}`, 'idempotency-key': randomUUID() };
+    const canceled = await this.untilAnswered('cancel', () =>
+      ask('POST', `${this.urls.api}/api/payments/${orderId}/cancel`, body, headers),
+    );
+    if (canceled?.status === 200)
+      order.canceled.set(canceled.data.cancelId as string, canceled.data.cancelAmount as number);
+  }
+}
+
 /**
  * Shoppers and an administrator who go on while the system is attacked: they repeat what was not answered, under the same
  * key, as a good client does, and remember what they were told.
@@ -75,80 +158,10 @@ export function startShoppers(
   const answers = new Map<string, number>();
   const stopping = new AbortController();
   const { signal } = stopping;
-
-  const counted = async (what: string, answer: Promise<Answer | undefined>): Promise<Answer | undefined> => {
-    const given = await answer;
-    const kind = `${what} ${given?.status ?? 'unanswered'}`;
-    answers.set(kind, (answers.get(kind) ?? 0) + 1);
-    return given;
-  };
-  /** Until an answer is final: not lost, not "later", not "busy". */
-  const untilAnswered = async (
-    what: string,
-    send: () => Promise<Answer | undefined>,
-  ): Promise<Answer | undefined> => {
-    for (let tries = 0; tries < TRIES_MAX && !signal.aborted; tries += 1) {
-      const answer = await counted(what, send());
-      const isFinal = answer !== undefined && answer.status < 500 && ![202, 409, 429].includes(answer.status);
-      if (isFinal) return answer;
-      await sleep(TRY_PAUSE_MS, signal);
-    }
-    return undefined;
-  };
-
-  async function shop(): Promise<void> {
-    const productNos = Array.from({ length: random.between(1, LINES_MAX) }, () => random.pick(PRODUCTS));
-    const isDeclined = random.next() < DECLINED_SHARE;
-    const isAbandoned = random.next() < ABANDONED_SHARE;
-    const isCanceled = random.next() < CANCELED_SHARE;
-    const key = { 'idempotency-key': randomUUID() };
-    const made = await untilAnswered('checkout', () =>
-      ask('POST', `${urls.api}/api/payments/checkout`, { productNos }, key),
-    );
-    if (made?.status !== 201) return;
-    const { orderId, amount } = made.data as { orderId: string; amount: number };
-    const order: Told = { orderId, amount, payment: 'nothing', paymentKey: null, canceled: new Map() };
-    told.push(order);
-    const authenticated = await untilAnswered('authenticate', () =>
-      ask('POST', `${urls.simulator}/simulator/payments`, { orderId, amount }),
-    );
-    if (authenticated?.status !== 201 || isAbandoned) return;
-    const { paymentKey } = authenticated.data as { paymentKey: string };
-    order.paymentKey = paymentKey;
-    if (isDeclined) await ask('POST', `${urls.simulator}/simulator/payments/${paymentKey}/abort`, {});
-    const confirmed = await untilAnswered('confirm', () =>
-      ask('POST', `${urls.api}/api/payments/confirm`, { paymentKey, orderId, amount }),
-    );
-    if (confirmed?.status === 402) order.payment = 'refused';
-    if (confirmed?.status !== 200) return;
-    order.payment = 'confirmed';
-    if (isCanceled) await cancel(order);
-  }
-
-  /** The first line, or everything that is left. */
-  async function cancel(order: Told): Promise<void> {
-    const { orderId } = order;
-    const shown = await untilAnswered('show', () =>
-      ask('GET', `${urls.api}/api/payments/${orderId}`, undefined),
-    );
-    if (shown?.status !== 200) return;
-    const lines = shown.data.paymentOrderList as { paymentOrderNo: number }[];
-    const whole = random.next() < 0.5;
-    const body = {
-      cancelReason: 'changed my mind',
-      ...(whole ? {} : { paymentOrderNos: lines.slice(0, 1).map(({ paymentOrderNo }) => paymentOrderNo) }),
-    };
-    const headers = { authorization: `Bearer ${adminKey}`, 'idempotency-key': randomUUID() };
-    const canceled = await untilAnswered('cancel', () =>
-      ask('POST', `${urls.api}/api/payments/${orderId}/cancel`, body, headers),
-    );
-    if (canceled?.status === 200)
-      order.canceled.set(canceled.data.cancelId as string, canceled.data.cancelAmount as number);
-  }
-
+  const client = new Client(urls, adminKey, random, signal, told, answers);
   const going = Array.from({ length: count }, async () => {
     while (!signal.aborted) {
-      await shop();
+      await client.shop();
       await sleep(random.between(0, THINK_MS_MAX), signal);
     }
   });

@@ -37,8 +37,6 @@ export interface ChaosSystem {
   shiftClock(target: ServiceName, seconds: number): boolean;
   /** One more wallet consumer, in the same group. */
   secondWallet(): Promise<Service>;
-  /** Everything runs, and runs undisturbed. */
-  isWell(): Promise<boolean>;
   down(): Promise<void>;
 }
 
@@ -139,13 +137,70 @@ export interface ChaosOptions {
   signal?: AbortSignal;
 }
 
-/** Brings the system up. @throws StackError */
-export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem> {
-  const { stackDir, say, report, signal } = options;
-  const env = await environment(stackDir, options.env);
-  const [kafkaProxiedPort = 0] = await freePorts(1);
-  const config = readLaunchConfig(env);
-  const links = await openLinks(config, kafkaProxiedPort);
+/** Our processes: started through the links, under a clock that can be set, and started again when they die. */
+class Processes {
+  readonly #services = new Map<ServiceName, Service>();
+  readonly #clocks: ReturnType<typeof clocksOf>;
+  #supervisors: Supervisor[] = [];
+
+  constructor(
+    private readonly config: LaunchConfig,
+    private readonly links: Record<LinkName, Link>,
+    stackDir: string,
+  ) {
+    this.#clocks = clocksOf(stackDir);
+    for (const name of SERVICE_NAMES) this.#clocks.set(name, 0);
+  }
+
+  start(name: ServiceName, signal?: AbortSignal, port?: number): Promise<Service> {
+    const { config, links } = this;
+    const env = { ...throughLinks(config.env, links), ...this.#clocks.environmentOf(name) };
+    const ports = port === undefined ? config.ports : { ...config.ports, [name]: port };
+    return startService({ ...config, ports, env }, name, signal);
+  }
+
+  async startAll(report: (event: SupervisorEvent) => void, signal?: AbortSignal): Promise<void> {
+    await Promise.all(
+      SERVICE_NAMES.map(async (name) => this.#services.set(name, await this.start(name, signal))),
+    );
+    this.#supervisors = SERVICE_NAMES.map((name) => {
+      const running = this.#services.get(name);
+      const start = async (abort: AbortSignal): Promise<Service> => {
+        const again = await this.start(name, abort);
+        this.#services.set(name, again);
+        return again;
+      };
+      const delays = { firstDelayMs: RESTART_FIRST_MS, delayMaxMs: RESTART_MAX_MS };
+      return supervise({ name, start, ...delays, ...(running === undefined ? {} : { running }) }, report);
+    });
+  }
+
+  async signal(name: ServiceName, signalName: NodeJS.Signals): Promise<void> {
+    const service = this.#services.get(name);
+    service?.kill(signalName);
+    if (signalName === 'SIGKILL') await service?.ended;
+  }
+
+  shiftClock(name: ServiceName, seconds: number): boolean {
+    return this.#clocks.set(name, seconds);
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all(this.#supervisors.map((supervisor) => supervisor.stop()));
+    for (const service of this.#services.values()) {
+      // What is stopped cannot end.
+      service.kill('SIGCONT');
+      await service.stop();
+    }
+  }
+}
+
+async function stackOf(
+  config: LaunchConfig,
+  links: Record<LinkName, Link>,
+  { say, signal }: ChaosOptions,
+  kafkaProxiedPort: number,
+): Promise<RunningStack> {
   config.stack.kafkaProxied = { port: kafkaProxiedPort, advertisedPort: links.kafka.port };
   config.stack.mysqlOptions = [
     '--innodb-file-per-table=0',
@@ -153,52 +208,46 @@ export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem>
   ];
   // Debezium's way to the database is a link, too.
   config.env['CDC_DATABASE_PORT'] = String(links.binlog.port);
-  const stack = await stackUp(config.stack, {
+  return stackUp(config.stack, {
     report: ({ title, phase }) => phase === 'healthy' && say(`${title} is healthy`),
     ...(signal === undefined ? {} : { signal }),
   });
-  const clocks = clocksOf(stackDir);
-  const services = new Map<ServiceName, Service>();
-  const start = async (name: ServiceName, abort?: AbortSignal, port?: number): Promise<Service> =>
-    startService(
-      {
-        ...config,
-        ports: port === undefined ? config.ports : { ...config.ports, [name]: port },
-        env: { ...throughLinks(config.env, links), ...clocks.environmentOf(name) },
-      },
-      name,
-      abort,
-    );
-  for (const name of SERVICE_NAMES) clocks.set(name, 0);
-  await prepare(config, { server: () => {}, step: (title, detail) => say(`${title}: ${detail}`) });
-  await Promise.all(SERVICE_NAMES.map(async (name) => services.set(name, await start(name, signal))));
-  say('API, worker, wallet consumer and simulator run');
+}
 
+const isServer = (target: Target): target is ServerName =>
+  (SERVER_NAMES as readonly string[]).includes(target);
+
+/** Brings the system up. @throws StackError */
+export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem> {
+  const { stackDir, say, report, signal } = options;
+  const [kafkaProxiedPort = 0] = await freePorts(1);
+  const config = readLaunchConfig(await environment(stackDir, options.env));
+  const links = await openLinks(config, kafkaProxiedPort);
+  const stack = await stackOf(config, links, options, kafkaProxiedPort);
+  const processes = new Processes(config, links, stackDir);
+  const tearDown = async (): Promise<void> => {
+    for (const link of Object.values(links)) link.heal();
+    await stack.unsupervise();
+    for (const name of SERVER_NAMES) await stack.kill(name, 'SIGCONT');
+    await processes.stopAll();
+    await stack.down();
+    await Promise.all(Object.values(links).map((link) => link.close()));
+    await stackReset(config.stack);
+  };
+  try {
+    await prepare(config, { server: () => {}, step: (title, detail) => say(`${title}: ${detail}`) });
+    await processes.startAll(report, signal);
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+  say('API, worker, wallet consumer and simulator run');
   stack.supervise(report);
-  const supervisors: Supervisor[] = SERVICE_NAMES.map((name) => {
-    const running = services.get(name);
-    return supervise(
-      {
-        name,
-        ...(running === undefined ? {} : { running }),
-        firstDelayMs: RESTART_FIRST_MS,
-        delayMaxMs: RESTART_MAX_MS,
-        start: async (abort) => {
-          const again = await start(name, abort);
-          services.set(name, again);
-          return again;
-        },
-      },
-      report,
-    );
-  });
   const connectors = watchConnectors(connectSettings(config.env), (event) =>
     say(event.event === 'failed' ? `connector failed: ${event.reason}` : 'connector runs again'),
   );
   const ops = openDatabase(databaseUrl('ops', config.env), 3);
-  const isServer = (target: Target): target is ServerName =>
-    (SERVER_NAMES as readonly string[]).includes(target);
-  const { rootUser: user, rootPassword: password, database, port } = stack.endpoints.mysql;
+  const { rootUser: user, rootPassword: password, database, port, host } = stack.endpoints.mysql;
   return {
     config,
     stack,
@@ -209,43 +258,17 @@ export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem>
       wallet: urlOf(config, 'wallet'),
       simulator: urlOf(config, 'simulator'),
     },
-    asRoot: () =>
-      createConnection({ port, user, password, database, allowPublicKeyRetrieval: true, host: '127.0.0.1' }),
-    async signal(target, signalName) {
-      if (isServer(target)) return stack.kill(target, signalName);
-      const service = services.get(target);
-      service?.kill(signalName);
-      if (signalName === 'SIGKILL') await service?.ended;
-    },
-    shiftClock: (target, seconds) => clocks.set(target, seconds),
+    asRoot: () => createConnection({ host, port, user, password, database, allowPublicKeyRetrieval: true }),
+    signal: (target, name) => (isServer(target) ? stack.kill(target, name) : processes.signal(target, name)),
+    shiftClock: (target, seconds) => processes.shiftClock(target, seconds),
     async secondWallet() {
       const [free = 0] = await freePorts(1);
-      return start('wallet', undefined, free);
-    },
-    async isWell() {
-      const servers = await Promise.all(SERVER_NAMES.map((name) => stack.healthy(name)));
-      const processes = await Promise.all(
-        SERVICE_NAMES.map((name) =>
-          fetch(`${urlOf(config, name)}/health/ready`, { signal: AbortSignal.timeout(2_000) }).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        ),
-      );
-      return [...servers, ...processes].every(Boolean);
+      return processes.start('wallet', undefined, free);
     },
     async down() {
       await connectors.stop();
-      await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
-      for (const link of Object.values(links)) link.heal();
-      // What is stopped cannot end.
-      for (const service of services.values()) service.kill('SIGCONT');
-      for (const name of SERVER_NAMES) await stack.kill(name, 'SIGCONT');
-      await Promise.all([...services.values()].map((service) => service.stop()));
       await ops.$disconnect();
-      await stack.down();
-      await Promise.all(Object.values(links).map((link) => link.close()));
-      await stackReset(config.stack);
+      await tearDown();
     },
   };
 }

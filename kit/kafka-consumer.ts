@@ -87,10 +87,15 @@ function consumed(topic: string, partition: number, message: KafkaMessage): Cons
 type GroupConsumer = ReturnType<Kafka['consumer']>;
 
 /** What the consumer's own events say about its health. */
-function watchMembership(consumer: GroupConsumer, log: Logger, onDeath: (error: unknown) => void) {
-  const state = { isMember: false, lastSignAt: Date.now() };
+function watchMembership(
+  consumer: GroupConsumer,
+  { sessionTimeoutMs, log }: ConsumerLoopOptions,
+  onDeath: (error: unknown) => void,
+) {
+  // The clock of the wall may jump.
+  const state = { isMember: false, lastSignAt: performance.now() };
   const sign = (): void => {
-    state.lastSignAt = Date.now();
+    state.lastSignAt = performance.now();
   };
   consumer.on(consumer.events.GROUP_JOIN, () => {
     state.isMember = true;
@@ -100,6 +105,14 @@ function watchMembership(consumer: GroupConsumer, log: Logger, onDeath: (error: 
   consumer.on(consumer.events.FETCH, sign);
   consumer.on(consumer.events.REBALANCING, () => {
     state.isMember = false;
+  });
+  consumer.on(consumer.events.REQUEST_TIMEOUT, ({ payload }) => {
+    const silentMs = Math.round(performance.now() - state.lastSignAt);
+    log.warn({ request: payload.apiName, silentMs }, 'the broker did not answer in time');
+    // kafkajs asks again over the same connection. When its other end is gone without a word, that goes on for minutes;
+    // a new process has new connections.
+    if (silentMs > sessionTimeoutMs)
+      onDeath(new Error(`the broker has not answered for ${silentMs} ms: its connection leads nowhere`));
   });
   consumer.on(consumer.events.DISCONNECT, () => {
     state.isMember = false;
@@ -173,7 +186,7 @@ const heartbeatOf = (sessionTimeoutMs: number): number => Math.floor(sessionTime
 
 /** Joins the group and begins to consume. Resolves once the consumer runs (not yet: once it has partitions). */
 export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<ConsumerLoop> {
-  const { kafka, groupId, topic, sessionTimeoutMs, onDeath, log } = options;
+  const { kafka, groupId, topic, sessionTimeoutMs, onDeath } = options;
   const consumer = kafka.consumer({
     groupId,
     sessionTimeout: sessionTimeoutMs,
@@ -185,7 +198,7 @@ export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<C
     retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 10, restartOnFailure: async () => true },
   });
   const stopping = new AbortController();
-  const membership = watchMembership(consumer, log, (error) => {
+  const membership = watchMembership(consumer, options, (error) => {
     if (!stopping.signal.aborted) onDeath(error);
   });
   const { state, eachBatch } = chunkHandler(options, stopping.signal);
@@ -202,7 +215,7 @@ export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<C
       if (!membership.isMember) throw new Error(`not a member of the group ${groupId}`);
       if (state.failing !== undefined) throw new Error('the last batch failed', { cause: state.failing });
     },
-    isAlive: () => Date.now() - membership.lastSignAt < STALLED_AFTER_SESSIONS * sessionTimeoutMs,
+    isAlive: () => performance.now() - membership.lastSignAt < STALLED_AFTER_SESSIONS * sessionTimeoutMs,
     async stop() {
       stopping.abort();
       await consumer.stop();

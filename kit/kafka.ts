@@ -5,7 +5,8 @@ import { brokersOf, type KafkaSettings } from './kafka.config';
 export { brokersOf, kafkaShape, type KafkaSettings } from './kafka.config';
 
 const CONNECTION_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** kafkajs gives joining a group more by itself. */
+const REQUEST_TIMEOUT_MS = 10_000;
 
 function saslOf(settings: KafkaSettings): SASLOptions | undefined {
   const {

@@ -214,3 +214,40 @@ export function workerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig
     },
   };
 }
+
+const reconcileShape = z.object({
+  ...pspShape,
+  // Its progress and result are what is read; the log of each call would drown them.
+  LOG_LEVEL: shape.shape.LOG_LEVEL.removeDefault().default('warn'),
+  RECONCILE_GRACE_S: z.coerce.number().int().nonnegative().default(900),
+});
+
+export interface ReconcileConfig {
+  logLevel: string;
+  /** Of the user that reads everything and writes no payment. */
+  booksUrl: string;
+  /** Of the payment API's user, for repairs; empty without them. */
+  databaseUrl: string;
+  psp: PspConfig;
+  claimLeaseMs: number;
+  /** What is younger may still be on its way. */
+  graceS: number;
+}
+
+/**
+ * Configuration of the reconciliation.
+ *
+ * @param repair with repairs the payment API's database URL is needed too
+ * @throws ConfigError naming every bad variable
+ */
+export function reconcileConfig(repair: boolean, env: NodeJS.ProcessEnv = process.env): ReconcileConfig {
+  const config = readConfig(reconcileShape, env);
+  refuseInProduction(config, pspProblems(config));
+  return {
+    logLevel: config.LOG_LEVEL,
+    booksUrl: databaseUrl('ops', env),
+    databaseUrl: repair ? databaseUrl('paymentApi', env) : '',
+    ...pspOf(config),
+    graceS: config.RECONCILE_GRACE_S,
+  };
+}

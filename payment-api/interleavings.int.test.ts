@@ -11,7 +11,7 @@ import { checkout } from './checkout/checkout';
 import { confirmPayment } from './confirm-payment/confirm-payment';
 import { FAULTS, ModelPsp, Stepper, type Fault } from './model-psp.fixture';
 import type { Json } from './payment-api.fixture';
-import { LATE_APPROVAL_REVERSED } from './recover-payments/recover-payments.rules';
+import { LATE_APPROVAL_REVERSED } from './payment/recovery.rules';
 import { recoverNext, type RecoveryWorld } from './recover-payments/recover-payments';
 import { isPaid } from './payment/states';
 import { statusesWorthALook } from './receive-webhook/receive-webhook.rules';

@@ -19,6 +19,7 @@ import { readWalletConfig, type WalletConfig } from './config';
 import { walletRoutes } from './routes';
 import { createSettlementConsumer } from './settle-payments/settle-payments.consumer';
 import { createSettlementMetrics } from './settle-payments/settle-payments.metrics';
+import { registerWalletMetrics } from './wallets.metrics';
 
 const TOPIC = 'payment';
 const RELEASE_TIMEOUT_MS = 25_000;
@@ -38,6 +39,7 @@ async function start(
 
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
+  registerWalletMetrics(metrics, db, log);
   let loop: ConsumerLoop | undefined;
   const app = createHttpApp({
     log,

@@ -9,11 +9,12 @@ type Moves<Status extends string> = Readonly<
  * status passes `assertMove`.
  */
 export const PAYMENT_MOVES: Moves<PaymentStatus> = {
-  NOT_STARTED: { EXECUTING: ['confirm'] },
+  // Paid at the PSP without a claim of ours: reconciliation takes it over.
+  NOT_STARTED: { EXECUTING: ['confirm', 'reconcile'] },
   EXECUTING: {
     SUCCESS: ['confirm', 'recovery', 'reconcile'],
     FAILURE: ['confirm', 'recovery', 'reconcile'],
-    UNKNOWN: ['confirm', 'recovery'],
+    UNKNOWN: ['confirm', 'recovery', 'reconcile'],
     // The claim is released: the PSP does not know the key, or refused our credentials.
     NOT_STARTED: ['confirm'],
   },
@@ -40,24 +41,24 @@ export const PAYMENT_MOVES: Moves<PaymentStatus> = {
 /** Where a cancel may go. The PSP is asked in EXECUTING only. */
 export const CANCEL_MOVES: Moves<CancelStatus> = {
   REQUESTED: {
-    EXECUTING: ['cancel', 'recovery'],
-    SUCCESS: ['recovery'],
-    FAILURE: ['cancel', 'recovery'],
-    UNKNOWN: ['cancel', 'recovery'],
+    EXECUTING: ['cancel', 'recovery', 'reconcile'],
+    SUCCESS: ['recovery', 'reconcile'],
+    FAILURE: ['cancel', 'recovery', 'reconcile'],
+    UNKNOWN: ['cancel', 'recovery', 'reconcile'],
   },
   EXECUTING: {
     // The next call.
-    EXECUTING: ['cancel', 'recovery'],
-    SUCCESS: ['cancel', 'recovery'],
-    FAILURE: ['cancel', 'recovery'],
-    UNKNOWN: ['cancel', 'recovery'],
+    EXECUTING: ['cancel', 'recovery', 'reconcile'],
+    SUCCESS: ['cancel', 'recovery', 'reconcile'],
+    FAILURE: ['cancel', 'recovery', 'reconcile'],
+    UNKNOWN: ['cancel', 'recovery', 'reconcile'],
   },
   UNKNOWN: {
-    EXECUTING: ['recovery'],
-    SUCCESS: ['recovery'],
-    FAILURE: ['recovery'],
+    EXECUTING: ['recovery', 'reconcile'],
+    SUCCESS: ['recovery', 'reconcile'],
+    FAILURE: ['recovery', 'reconcile'],
     // Asked again, without an answer.
-    UNKNOWN: ['recovery'],
+    UNKNOWN: ['recovery', 'reconcile'],
   },
   // Folded into the cancel of the whole rest, or allocated to lines by an administrator.
   UNALLOCATED: { SUCCESS: ['recovery', 'webhook-lookup', 'reconcile', 'admin'] },

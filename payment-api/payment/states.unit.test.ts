@@ -6,10 +6,10 @@ const ACTORS: ChangedBy[] = ['confirm', 'recovery', 'cancel', 'webhook-lookup', 
 
 /** Written down a second time, as the words of the states' document have it. */
 const ALLOWED = `
-  NOT_STARTED EXECUTING confirm
+  NOT_STARTED EXECUTING confirm reconcile
   EXECUTING SUCCESS confirm recovery reconcile
   EXECUTING FAILURE confirm recovery reconcile
-  EXECUTING UNKNOWN confirm recovery
+  EXECUTING UNKNOWN confirm recovery reconcile
   EXECUTING NOT_STARTED confirm
   UNKNOWN EXECUTING recovery
   UNKNOWN SUCCESS recovery reconcile

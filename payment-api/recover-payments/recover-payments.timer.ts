@@ -21,7 +21,7 @@ export function startRecovery(
 ): RecoveryTimer {
   const { intervalMs, batchSizeMax, concurrency } = options;
   const stopping = new AbortController();
-  let lastRoundAt = Date.now();
+  let lastRoundAt = performance.now();
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const taken = await recoverRound(world, {
@@ -29,14 +29,14 @@ export function startRecovery(
         concurrency,
         isStopping: () => stopping.signal.aborted,
       });
-      lastRoundAt = Date.now();
+      lastRoundAt = performance.now();
       // A full round means that there is more.
       if (taken < batchSizeMax) await sleep(intervalMs, stopping.signal);
     }
   };
   const running = run();
   return {
-    isAlive: () => Date.now() - lastRoundAt < STALLED_MS,
+    isAlive: () => performance.now() - lastRoundAt < STALLED_MS,
     async stop() {
       stopping.abort();
       await Promise.race([running, sleep(STOP_GRACE_MS)]);

@@ -54,13 +54,13 @@ export interface TossClientOptions {
 
 const ANSWER_BYTES_MAX = 1_048_576;
 
-/** The body of an answer. @throws Error beyond `ANSWER_BYTES_MAX` */
-async function readText(response: Response): Promise<string> {
+/** The body of an answer. @throws Error beyond `bytesMax` */
+export async function readText(response: Response, bytesMax: number = ANSWER_BYTES_MAX): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > ANSWER_BYTES_MAX) throw new Error(`answer larger than ${ANSWER_BYTES_MAX} bytes`);
+    if (size > bytesMax) throw new Error(`answer larger than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

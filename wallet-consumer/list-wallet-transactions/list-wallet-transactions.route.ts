@@ -5,26 +5,10 @@ import { answer, parse } from '#kit/http';
 import { Refusal } from '#kit/refusal';
 import type { Database } from '#prisma/database';
 import { sellerNoOf } from '../seller-no';
-import { wonNumber } from '../wallet.view';
-import { findLines, findWalletNo, type StoredLine } from './list-wallet-transactions.store';
+import { lineView } from '../wallet.view';
+import { findLines, findWalletNo } from './list-wallet-transactions.store';
 
 const query = z.object({ limit: limitParameter, cursor: cursorParameter });
-
-function lineView(line: StoredLine) {
-  return {
-    walletTransactionNo: Number(line.no),
-    walletSeq: Number(line.walletSeq),
-    type: line.type,
-    amount: wonNumber(line.amount),
-    balanceAfter: wonNumber(line.balanceAfter),
-    referenceType: line.referenceType,
-    referenceId: Number(line.referenceId),
-    orderId: line.orderId,
-    idempotencyKey: line.idempotencyKey,
-    lineHash: line.lineHash,
-    createdAt: line.createdAt.toISOString(),
-  };
-}
 
 /**
  * `GET /api/wallets/{sellerNo}/transactions?limit&cursor`: ledger lines, newest first,

@@ -1,7 +1,7 @@
 import type { PspAnswer } from '../toss/toss-client';
 import type { TossPayment } from '../toss/toss-payment';
-import { matches, mismatch, type Ending } from '../payment/asking.rules';
-import type { Payment } from '../payment/payment';
+import { matches, mismatch, type Ending } from './asking.rules';
+import type { Payment } from './payment';
 
 /** Toss ends a session this long after the shopper has authenticated. */
 export const SESSION_MS = 10 * 60_000;

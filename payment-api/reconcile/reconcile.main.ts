@@ -1,0 +1,81 @@
+import { createEncoder } from '#contracts/codec';
+import { systemClock } from '#kit/clock';
+import { ConfigError } from '#kit/config';
+import { systemIds } from '#kit/ids';
+import { createLog, type Logger } from '#kit/log';
+import { DatabaseUrlError } from '#prisma/connection';
+import { openDatabase } from '#prisma/database';
+import { ContractsNotPublishedError, loadSchemaIds } from '#prisma/event-schemas';
+import { isDatabaseUnavailable } from '#prisma/transaction';
+import { CANCEL_SPACING_MS, reconcileConfig, type ReconcileConfig } from '../config';
+import type { TakeOverWorld } from '../payment/recover-payment';
+import { createTossClient } from '../toss/toss-client';
+import { listTransactions, PspListError, TRANSACTION_LIST_LIMITS } from '../toss/toss-transactions';
+import { readArguments, UsageError } from './arguments.rules';
+import type { ReadingWorld } from './compare-day';
+import { reconcile } from './reconcile';
+import { reconciliationJson, reconciliationText } from './reconcile.view';
+
+// Exit status as `diff` has it: 0 no difference, 1 differences remain, 2 not compared.
+
+const EXPECTED = [UsageError, ConfigError, DatabaseUrlError, PspListError, ContractsNotPublishedError];
+const isUnreachable = (error: unknown): boolean =>
+  isDatabaseUnavailable(error) ||
+  /pool timeout|ECONNREFUSED|Access denied|Unknown database/i.test(String(error));
+
+async function main(): Promise<number> {
+  const { day, repair, json } = readArguments(process.argv.slice(2), systemClock());
+  const config = reconcileConfig(repair);
+  const log = createLog('reconcile', config.logLevel, process.stderr);
+  const books = openDatabase(config.booksUrl, 1);
+  const repairing = repair ? openDatabase(config.databaseUrl, 2) : undefined;
+  const { psp, graceS } = config;
+  const reading: ReadingWorld = {
+    books,
+    psp: createTossClient(psp),
+    listTransactions: (date) => listTransactions({ ...psp, ...TRANSACTION_LIST_LIMITS }, date),
+    pspPauseMs: psp.pauseMs,
+    graceS,
+    report: (progress) => void process.stderr.write(`${progress}\n`),
+  };
+  try {
+    const world = repairing === undefined ? undefined : await repairingWorld(config, repairing, log);
+    const result = await reconcile(reading, day, world);
+    const text = json ? JSON.stringify(reconciliationJson(result)) : reconciliationText(result);
+    process.stdout.write(`${text}\n`);
+    return result.report.differenceCount === 0 ? 0 : 1;
+  } finally {
+    await Promise.all([books.$disconnect(), repairing?.$disconnect()]);
+  }
+}
+
+async function repairingWorld(
+  { psp, claimLeaseMs }: ReconcileConfig,
+  db: TakeOverWorld['db'],
+  log: Logger,
+): Promise<TakeOverWorld> {
+  return {
+    db,
+    encode: createEncoder(await loadSchemaIds(db)),
+    log,
+    psp: createTossClient(psp),
+    ids: systemIds,
+    clock: systemClock,
+    pspPauseMs: psp.pauseMs,
+    pspTimeoutMs: psp.timeoutMs,
+    cancelSpacingMs: CANCEL_SPACING_MS,
+    claimLeaseMs,
+  };
+}
+
+main().then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    const { message, stack } = error as Error;
+    const isExpected = EXPECTED.some((kind) => error instanceof kind) || isUnreachable(error);
+    process.stderr.write(`${isExpected ? message : (stack ?? message)}\n`);
+    process.exitCode = 2;
+  },
+);
