@@ -179,7 +179,7 @@ describe('pages and the rest', () => {
       expect(policy).not.toContain('http');
       expect(response.headers.get('cross-origin-opener-policy')).toBe('same-origin-allow-popups');
       const html = await response.text();
-      expect(html).not.toMatch(/(src|href)="(?!\/|data:,)/);
+      expect(html).not.toMatch(/(src|href)="(?!\/|data:,|#")/);
       for (const [, asset] of html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)) {
         expect((await fetch(`${api.url}${asset}`)).status).toBe(200);
       }
