@@ -204,6 +204,7 @@ export async function startTestApi(
     claimLeaseMs: 60_000,
     adminKeys: ['rotated-out-soon', ADMIN_KEY],
     paymentWindow: { kind: 'simulator', url: `${simulator.url}/window` },
+    walletPageUrl: 'http://127.0.0.1:8081',
     ...over,
   };
   const server = await listen(

@@ -35,6 +35,7 @@ runService('payment-api', serverConfig, async (config, { log, releases }) => {
     claimLeaseMs: config.claimLeaseMs,
     adminKeys: config.adminKeys,
     paymentWindow: config.paymentWindow,
+    walletPageUrl: config.walletPageUrl,
   };
   const app = createHttpApp({
     log,

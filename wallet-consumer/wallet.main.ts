@@ -10,6 +10,7 @@ import { createKafka } from '#kit/kafka';
 import { startConsumerLoop, type ConsumerLoop } from '#kit/kafka-consumer';
 import { createLog, type Logger } from '#kit/log';
 import { runUntilSignal } from '#kit/process';
+import { OWN_PAGES_POLICY } from '#kit/pages';
 import { Releases } from '#kit/releases';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
@@ -50,6 +51,7 @@ async function start(
       },
     },
     isDependencyDown: isDatabaseUnavailable,
+    contentSecurityPolicy: OWN_PAGES_POLICY,
     metrics: () => metrics.metrics(),
     isAlive: () => loop?.isAlive() ?? true,
     routes: walletRoutes(db, config.adminApiKeys),
