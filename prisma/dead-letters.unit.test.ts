@@ -40,14 +40,14 @@ describe('a redriven event’s dead letter', () => {
 });
 
 describe('what an event waits behind', () => {
-  it.each<[string, DeadLetterState, boolean]>([
-    ['an earlier number', letter({ seq: 1 }), true],
-    ['an earlier number that is being redriven', letter({ seq: 1, status: 'REDRIVING' }), true],
-    ['no number at all', letter({ seq: null }), true],
-    ['its own number', letter({ seq: 2 }), false],
-    ['a later number', letter({ seq: 3 }), false],
-    ['an earlier number that is closed', letter({ seq: 1, status: 'RESOLVED' }), false],
-  ])('When a dead letter has %s, then %s', (_title, before, waits) => {
+  it.each<[string, boolean, DeadLetterState]>([
+    ['an earlier number', true, letter({ seq: 1 })],
+    ['an earlier number that is being redriven', true, letter({ seq: 1, status: 'REDRIVING' })],
+    ['no number at all', true, letter({ seq: null })],
+    ['its own number', false, letter({ seq: 2 })],
+    ['a later number', false, letter({ seq: 3 })],
+    ['an earlier number that is closed', false, letter({ seq: 1, status: 'RESOLVED' })],
+  ])('When a dead letter has %s, then waiting is %s', (_title, waits, before) => {
     expect(letterBefore(2, undefined, [before])).toEqual(waits ? before : undefined);
     expect(letterBefore(2, before, [before])).toBeUndefined();
   });

@@ -1,24 +1,16 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
-import type { Request, RequestHandler, Response } from 'express';
-import { z } from 'zod';
-import { cursorParameter, encodeCursor, limitParameter } from '#kit/cursor';
-import { answer, parse } from '#kit/http';
+import type { Request, RequestHandler, Response, Router } from 'express';
+import { encodeCursor } from '#kit/cursor';
+import { endpoint } from '#kit/endpoint';
+import { answer } from '#kit/http';
 import type { Database } from '#prisma/database';
 import { sellerNoOf } from '../seller-no';
 import { lineView, wonNumber } from '../wallet.view';
 import { allStatementLines, findStatement, statementLines, type Statement } from './show-statement';
+import { downloadStatementOperation, showStatementOperation } from './show-statement.operation';
 import { closingRow, CSV_COLUMNS, lineRow, openingRow, type CsvRow } from './statement-csv.rules';
-import { periodParameters } from './statement-period.rules';
-
-const period = z.object(periodParameters);
-const page = z.object({ limit: limitParameter, cursor: cursorParameter });
-
-const findAsked = (db: Database, req: Request): Promise<Statement> => {
-  const sellerNo = sellerNoOf(req.params['sellerNo']);
-  return findStatement(db, sellerNo, parse(period, req.query));
-};
 
 /**
  * `GET /api/wallets/{sellerNo}/statement?from&to&limit&cursor`: the period's opening and closing balance and its lines,
@@ -26,12 +18,12 @@ const findAsked = (db: Database, req: Request): Promise<Statement> => {
  *
  * @throws Refusal PEC0013 without such a seller, or before its first credit; PEC0008
  */
-export function showStatementRoute(db: Database): RequestHandler {
-  return async (req, res) => {
+export function showStatementRoute(db: Database, admin: RequestHandler): Router {
+  return endpoint(showStatementOperation, { admin }, async ({ params, query }, req, res) => {
+    const { from, to, limit, cursor = 0n } = query;
+    const statement = await findStatement(db, sellerNoOf(params.sellerNo), { from, to });
     res.vary('Accept');
-    if (req.accepts(['json', 'csv']) === 'csv') return sendCsv(db, req, res);
-    const { limit, cursor = 0n } = parse(page, req.query);
-    const statement = await findAsked(db, req);
+    if (req.accepts(['json', 'csv']) === 'csv') return sendCsv(db, statement, req, res);
     const { fromSeq, untilSeq } = statement;
     const lines = await statementLines(db, statement, { afterSeq: cursor, countMax: limit + 1 });
     const shown = lines.slice(0, limit);
@@ -47,12 +39,14 @@ export function showStatementRoute(db: Database): RequestHandler {
       walletTransactionList: shown.map(lineView),
       nextCursor: lines.length > limit && last !== undefined ? encodeCursor(last.walletSeq) : null,
     });
-  };
+  });
 }
 
 /** `GET /api/wallets/{sellerNo}/statement.csv?from&to`: the whole period, streamed. Refusals as above. */
-export function downloadStatementRoute(db: Database): RequestHandler {
-  return (req, res) => sendCsv(db, req, res);
+export function downloadStatementRoute(db: Database, admin: RequestHandler): Router {
+  return endpoint(downloadStatementOperation, { admin }, async ({ params, query }, req, res) =>
+    sendCsv(db, await findStatement(db, sellerNoOf(params.sellerNo), query), req, res),
+  );
 }
 
 async function* rowsOf(db: Database, statement: Statement): AsyncGenerator<CsvRow> {
@@ -61,8 +55,7 @@ async function* rowsOf(db: Database, statement: Statement): AsyncGenerator<CsvRo
   yield closingRow(statement);
 }
 
-async function sendCsv(db: Database, req: Request, res: Response): Promise<void> {
-  const statement = await findAsked(db, req);
+async function sendCsv(db: Database, statement: Statement, req: Request, res: Response): Promise<void> {
   res.status(200).set({
     'Content-Type': 'text/csv; charset=utf-8; header=present',
     'Content-Disposition': `attachment; filename="statement-${statement.sellerNo}.csv"`,
