@@ -66,8 +66,13 @@ async function verdict(system: ChaosSystem, shoppers: Shoppers): Promise<string[
   const broken = report.findings
     .filter(({ holds }) => !holds)
     .map(({ check, rows }) => `audit, ${check}: ${JSON.stringify(rows.slice(0, 3), bigintAsText)}`);
-  const parked = report.counts.parked === 0 ? [] : [`${report.counts.parked} messages are parked`];
-  return [...judge(evidence), ...broken, ...parked];
+  const parked = await system.ops.deadLetter.groupBy({
+    by: ['consumer', 'error'],
+    where: { status: { not: 'RESOLVED' } },
+    _count: true,
+  });
+  const letters = parked.map(({ consumer, error, _count }) => `${_count} parked by ${consumer}: ${error}`);
+  return [...judge(evidence), ...broken, ...letters];
 }
 
 const bigintAsText = (_key: string, value: unknown): unknown =>

@@ -32,7 +32,7 @@ export interface GivenAnswer {
 /** Every operation of a document. */
 export const operationsOf = (document: Json): Called[] =>
   Object.entries<Json>(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods as Json).map(([method, operation]) => ({ method, path, operation })),
+    Object.entries<Json>(methods).map(([method, operation]) => ({ method, path, operation })),
   );
 
 const isText = (text: unknown): text is string => typeof text === 'string';
