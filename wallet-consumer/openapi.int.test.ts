@@ -1,6 +1,6 @@
 import { createHttpApp, listen, type RunningServer } from '#kit/http';
 import { createLog } from '#kit/log';
-import { checkConformity, operationsOf } from '#kit/openapi-conformity.fixture';
+import { checkConformity, operationsOf, type Made } from '#kit/openapi-conformity.fixture';
 import { describeWith } from '#kit/optional-tool.fixture';
 import { fuzz, schemathesis } from '#kit/schemathesis.fixture';
 import { openTestDatabase, type TestDatabase } from '#prisma/database.fixture';
@@ -40,16 +40,23 @@ async function call(path: string, headers: Record<string, string>) {
   };
 }
 
+/** Sellers 1 and 2 have wallets; a period that is drawn by chance is hardly ever one. */
+function aboutWallet(made: Made): Made {
+  if (!('sellerNo' in made.params) || made.chance % 2 === 1) return made;
+  const { from: _from, to: _to, cursor: _cursor, ...query } = made.query;
+  return {
+    ...made,
+    params: { sellerNo: String(1 + (made.chance % 3)) },
+    query: made.chance % 4 === 0 ? query : made.query,
+  };
+}
+
 test.each(operations.map((called) => [called.operation.operationId as string, called] as const))(
   'Whatever %s is sent, the document knows the verdict and the answer',
   async (_id, called) => {
     const seen = await checkConformity(called, {
       runs: RUNS_PER_OPERATION,
-      // Sellers 1 and 2 have wallets.
-      about: (made) =>
-        'sellerNo' in made.params && made.chance % 2 === 0
-          ? { ...made, params: { sellerNo: String(1 + (made.chance % 3)) } }
-          : made,
+      about: aboutWallet,
       isBeyondSchemas: ({ message }) => /must be a day of Korea|is not a cursor of ours|before/.test(message),
       send: (_called, { headers }, path) => call(path, { ...headers, authorization: `Bearer ${KEY}` }),
     });
