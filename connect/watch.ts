@@ -11,7 +11,9 @@ const DELAY_MAX_MS = 60_000;
 const HEALTHY_AFTER_MS = 60_000;
 
 export type WatchEvent =
-  { name: string; event: 'failed'; reason: string; restartInMs: number } | { name: string; event: 'running' };
+  | { name: string; event: 'failed'; reason: string; restartInMs: number }
+  | { name: string; event: 'running' }
+  | { name: string; event: 'not-watched'; reason: string };
 
 export interface Watch {
   stop(): Promise<void>;
@@ -65,7 +67,8 @@ export function watchConnectors(settings: ConnectSettings, report: (event: Watch
         try {
           await look(name);
         } catch (error) {
-          if (!(error instanceof ConnectError)) throw error;
+          // A Connect that does not answer is for whoever watches that; anything else is said, and the watch goes on.
+          if (!(error instanceof ConnectError)) report({ name, event: 'not-watched', reason: String(error) });
         }
       }
       await sleep(LOOK_MS, signal);

@@ -36,6 +36,7 @@ test.each([
 ])(
   'When the time runs out because %s, then nothing of the transaction is left',
   async (_what, stillMs) => {
+    const outcomes = new Set<string>();
     for (let round = 0; round < 15; round += 1) {
       const run = randomUUID();
       // Shorter and longer than the limit, so that some rounds commit.
@@ -58,15 +59,13 @@ test.each([
         () => 'committed',
         () => 'rolled back',
       );
+      outcomes.add(outcome);
       // Whatever was sent too late arrives before it is looked for.
       await new Promise((resolve) => setTimeout(resolve, 30));
       const parts = await partsOf(run);
-      expect([round, outcome, parts]).toEqual([
-        round,
-        outcome,
-        outcome === 'committed' ? [1, 2, 3, 4, 5, 6] : [],
-      ]);
+      expect([round, parts]).toEqual([round, outcome === 'committed' ? [1, 2, 3, 4, 5, 6] : []]);
     }
+    expect(outcomes).toContain('rolled back');
   },
   60_000,
 );

@@ -1,4 +1,5 @@
 import { Router } from 'express';
+import helmet from 'helmet';
 import { answer, otherMethods } from '#kit/http';
 import { OWN_PAGES_POLICY, pagesOf, sendPage } from '#kit/pages';
 import type { Database } from '#prisma/database';
@@ -12,8 +13,11 @@ const TOSS_HOSTS = 'https://*.tosspayments.com';
 
 const PAGES = { '/': 'shop.html', '/success': 'success.html', '/fail': 'fail.html', '/admin': 'admin.html' };
 
-/** The pages load nothing from elsewhere, unless Toss's SDK is configured. */
-export function contentSecurityPolicyOf(paymentWindow: PaymentWindow): Record<string, string[]> {
+/**
+ * What the shop's page may load. All other pages load nothing from elsewhere, the administrator's above all: they have
+ * `OWN_PAGES_POLICY`, whatever is configured.
+ */
+function shopPolicyOf(paymentWindow: PaymentWindow): Record<string, string[]> {
   if (paymentWindow.kind !== 'toss') return OWN_PAGES_POLICY;
   return {
     ...OWN_PAGES_POLICY,
@@ -32,7 +36,12 @@ export interface PagesWorld {
 
 /** The shopper's and the administrator's pages, and what they need to know about where other pages are. */
 export function pagesRoute({ db, paymentWindow, walletPageUrl }: PagesWorld): Router {
+  const shopPolicy = helmet.contentSecurityPolicy({
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], ...shopPolicyOf(paymentWindow) },
+  });
   return Router()
+    .get('/', shopPolicy)
     .use(pagesOf(__dirname, PAGES))
     .get('/orders/:orderId', async (req, res) => {
       const file = (await isOrder(db, req.params.orderId)) ? 'order.html' : 'missing-order.html';

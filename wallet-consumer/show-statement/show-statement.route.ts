@@ -49,6 +49,8 @@ export function downloadStatementRoute(db: Database, admin: RequestHandler): Rou
   );
 }
 
+const STALLED_MS = 60_000;
+
 async function* rowsOf(db: Database, statement: Statement): AsyncGenerator<CsvRow> {
   yield openingRow(statement);
   for await (const line of allStatementLines(db, statement)) yield lineRow(line);
@@ -62,6 +64,8 @@ async function sendCsv(db: Database, statement: Statement, req: Request, res: Re
     'Cache-Control': 'no-store',
   });
   if (req.method === 'HEAD') return void res.end();
+  // Whoever asks for a download and does not read it keeps neither the connection nor the rows.
+  res.setTimeout(STALLED_MS, () => res.destroy());
   const csv = stringify({ header: true, columns: [...CSV_COLUMNS], record_delimiter: 'windows' });
   try {
     await pipeline(Readable.from(rowsOf(db, statement)), csv, res);
