@@ -8,10 +8,19 @@ import { Releases } from './releases';
  * exits 1, because a process whose state is unknown must not go on handling money. A release that hangs is cut
  * off after `releaseTimeoutMs`.
  */
-export function runUntilSignal(options: { log: Logger; releases: Releases; releaseTimeoutMs: number }): {
+export function runUntilSignal(options: {
+  log: Logger;
+  releases: Releases;
+  releaseTimeoutMs: number;
+  /**
+   * A rejection that nobody waits for and that endangers nothing: the database driver rejects twice when a connection
+   * breaks while it is being set up, once to whoever asked for it and once to nobody.
+   */
+  isForeseen?: (error: unknown) => boolean;
+}): {
   fail: (error: unknown) => void;
 } {
-  const { log, releases, releaseTimeoutMs } = options;
+  const { log, releases, releaseTimeoutMs, isForeseen = () => false } = options;
   let stopping = false;
   const stop = (exitCode: number): void => {
     if (stopping) return;
@@ -34,7 +43,10 @@ export function runUntilSignal(options: { log: Logger; releases: Releases; relea
   // Started by a launcher over a channel: a launcher that is gone, however it went, leaves no process behind.
   process.on('disconnect', () => stop(0));
   process.on('uncaughtException', fail);
-  process.on('unhandledRejection', fail);
+  process.on('unhandledRejection', (error) => {
+    if (isForeseen(error)) log.warn({ err: error }, 'a connection broke while it was set up');
+    else fail(error);
+  });
   return { fail };
 }
 
@@ -55,6 +67,7 @@ export function runService<C extends { logLevel: string }>(
   service: string,
   readServiceConfig: () => C,
   start: (config: C, parts: ServiceParts) => Promise<void>,
+  isForeseen?: (error: unknown) => boolean,
 ): void {
   let config: C;
   try {
@@ -67,6 +80,11 @@ export function runService<C extends { logLevel: string }>(
   }
   const log = createLog(service, config.logLevel);
   const releases = new Releases();
-  const { fail } = runUntilSignal({ log, releases, releaseTimeoutMs: RELEASE_TIMEOUT_MS });
+  const { fail } = runUntilSignal({
+    log,
+    releases,
+    releaseTimeoutMs: RELEASE_TIMEOUT_MS,
+    ...(isForeseen === undefined ? {} : { isForeseen }),
+  });
   start(config, { log, releases, fail }).catch(fail);
 }

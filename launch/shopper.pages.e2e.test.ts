@@ -67,7 +67,8 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     await order(world, page);
     await page.getByRole('button', { name: '거절' }).click();
     await expectHeadline(page, '결제하지 못했습니다');
-    expect(await page.locator('main').innerText()).toContain('카드사에서 결제를 거절했습니다');
+    // A live region is filled a moment later, so that it is read out.
+    await page.getByText('카드사에서 결제를 거절했습니다').waitFor();
     expect(await page.locator('main').innerText()).toContain('결제된 금액은 없습니다');
     await page.getByRole('link', { name: '다시 주문하기' }).click();
     await page.locator('#pay:not([aria-disabled="true"])').click();

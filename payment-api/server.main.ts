@@ -13,43 +13,48 @@ import { paymentRoutes } from './routes';
 import { breakerOf } from './toss/psp-breaker';
 import { createTossClient } from './toss/toss-client';
 
-runService('payment-api', serverConfig, async (config, { log, releases }) => {
-  collectDefaultMetrics();
-  const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
-  releases.push('database', () => db.$disconnect());
-  const breakerOpen = new Gauge({
-    name: 'payment_psp_breaker_open',
-    help: '1 while the PSP is taken for down and nothing new is begun there',
-  });
-  const breaker = breakerOf(createTossClient(config.psp), { openMs: config.pspBreakerOpenMs, log });
-  const world = {
-    db,
-    psp: breaker.psp,
-    pspGate: breaker.gate,
-    rateLimitPerMinute: config.rateLimitPerMinute,
-    encode: createEncoder(await loadSchemaIds(db)),
-    ids: systemIds,
-    clock: systemClock,
-    pspPauseMs: config.psp.pauseMs,
-    cancelSpacingMs: CANCEL_SPACING_MS,
-    claimLeaseMs: config.claimLeaseMs,
-    adminKeys: config.adminKeys,
-    paymentWindow: config.paymentWindow,
-    walletPageUrl: config.walletPageUrl,
-  };
-  const app = createHttpApp({
-    log,
-    readiness: { database: () => pingDatabase(db) },
-    isDependencyDown: isDatabaseUnavailable,
-    trustedProxies: config.trustedProxies,
-    metrics: () => {
-      breakerOpen.set(breaker.isOpen() ? 1 : 0);
-      return register.metrics();
-    },
-    contentSecurityPolicy: OWN_PAGES_POLICY,
-    routes: (express) => paymentRoutes(express, world),
-  });
-  const server = await listen(app, config.port, config.host);
-  releases.push('http server', () => server.close());
-  log.info({ port: server.port }, 'payment API listens');
-});
+runService(
+  'payment-api',
+  serverConfig,
+  async (config, { log, releases }) => {
+    collectDefaultMetrics();
+    const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
+    releases.push('database', () => db.$disconnect());
+    const breakerOpen = new Gauge({
+      name: 'payment_psp_breaker_open',
+      help: '1 while the PSP is taken for down and nothing new is begun there',
+    });
+    const breaker = breakerOf(createTossClient(config.psp), { openMs: config.pspBreakerOpenMs, log });
+    const world = {
+      db,
+      psp: breaker.psp,
+      pspGate: breaker.gate,
+      rateLimitPerMinute: config.rateLimitPerMinute,
+      encode: createEncoder(await loadSchemaIds(db)),
+      ids: systemIds,
+      clock: systemClock,
+      pspPauseMs: config.psp.pauseMs,
+      cancelSpacingMs: CANCEL_SPACING_MS,
+      claimLeaseMs: config.claimLeaseMs,
+      adminKeys: config.adminKeys,
+      paymentWindow: config.paymentWindow,
+      walletPageUrl: config.walletPageUrl,
+    };
+    const app = createHttpApp({
+      log,
+      readiness: { database: () => pingDatabase(db) },
+      isDependencyDown: isDatabaseUnavailable,
+      trustedProxies: config.trustedProxies,
+      metrics: () => {
+        breakerOpen.set(breaker.isOpen() ? 1 : 0);
+        return register.metrics();
+      },
+      contentSecurityPolicy: OWN_PAGES_POLICY,
+      routes: (express) => paymentRoutes(express, world),
+    });
+    const server = await listen(app, config.port, config.host);
+    releases.push('http server', () => server.close());
+    log.info({ port: server.port }, 'payment API listens');
+  },
+  isDatabaseUnavailable,
+);

@@ -7,6 +7,7 @@ import { systemIds } from '#kit/ids';
 import { createKafka } from '#kit/kafka';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
+import { isDatabaseUnavailable } from '#prisma/transaction';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
 import { CANCEL_SPACING_MS, workerConfig } from './config';
@@ -16,66 +17,71 @@ import { createTossClient } from './toss/toss-client';
 /** A transaction ends well before the broker gives the consumer up. */
 const TRANSACTION_SHARE_OF_SESSION = 0.6;
 
-runService('payment-worker', workerConfig, async (config, { log, releases, fail }) => {
-  collectDefaultMetrics();
-  const messages = new Counter({
-    name: 'payment_wallet_events_total',
-    help: 'Messages of the topic wallet, by how they ended',
-    labelNames: ['outcome'],
-  });
-  const recovered = new Counter({
-    name: 'payment_recovered_total',
-    help: 'Payments and cancels that recovery has taken over, by what they were and how it ended',
-    labelNames: ['kind', 'outcome'],
-  });
-  const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
-  releases.push('database', () => db.$disconnect());
-  await refuseMovedIds(db, config.registry, log);
-  const encode = createEncoder(await loadSchemaIds(db));
-  const recovery = startRecovery(
-    {
-      db,
-      encode,
+runService(
+  'payment-worker',
+  workerConfig,
+  async (config, { log, releases, fail }) => {
+    collectDefaultMetrics();
+    const messages = new Counter({
+      name: 'payment_wallet_events_total',
+      help: 'Messages of the topic wallet, by how they ended',
+      labelNames: ['outcome'],
+    });
+    const recovered = new Counter({
+      name: 'payment_recovered_total',
+      help: 'Payments and cancels that recovery has taken over, by what they were and how it ended',
+      labelNames: ['kind', 'outcome'],
+    });
+    const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
+    releases.push('database', () => db.$disconnect());
+    await refuseMovedIds(db, config.registry, log);
+    const encode = createEncoder(await loadSchemaIds(db));
+    const recovery = startRecovery(
+      {
+        db,
+        encode,
+        log,
+        psp: createTossClient(config.psp),
+        ids: systemIds,
+        clock: systemClock,
+        pspPauseMs: config.psp.pauseMs,
+        pspTimeoutMs: config.psp.timeoutMs,
+        cancelSpacingMs: CANCEL_SPACING_MS,
+        claimLeaseMs: config.claimLeaseMs,
+        count: (kind, outcome) => recovered.inc({ kind, outcome }),
+      },
+      config.recovery,
+    );
+    releases.push('recovery', () => recovery.stop());
+    const loop = await consumeSettlements(
+      {
+        db,
+        decode: createDecoder(openWriterSchemas(config.registry)),
+        encode,
+        ids: systemIds,
+        clock: systemClock,
+        log,
+        transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
+        count: (outcome) => messages.inc({ outcome }),
+      },
+      {
+        kafka: createKafka(config.kafka, 'payment-worker', log),
+        batchSizeMax: config.batchSizeMax,
+        sessionTimeoutMs: config.sessionTimeoutMs,
+        onDeath: fail,
+      },
+    );
+    releases.push('consumer', () => loop.stop());
+    const app = createHttpApp({
       log,
-      psp: createTossClient(config.psp),
-      ids: systemIds,
-      clock: systemClock,
-      pspPauseMs: config.psp.pauseMs,
-      pspTimeoutMs: config.psp.timeoutMs,
-      cancelSpacingMs: CANCEL_SPACING_MS,
-      claimLeaseMs: config.claimLeaseMs,
-      count: (kind, outcome) => recovered.inc({ kind, outcome }),
-    },
-    config.recovery,
-  );
-  releases.push('recovery', () => recovery.stop());
-  const loop = await consumeSettlements(
-    {
-      db,
-      decode: createDecoder(openWriterSchemas(config.registry)),
-      encode,
-      ids: systemIds,
-      clock: systemClock,
-      log,
-      transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
-      count: (outcome) => messages.inc({ outcome }),
-    },
-    {
-      kafka: createKafka(config.kafka, 'payment-worker', log),
-      batchSizeMax: config.batchSizeMax,
-      sessionTimeoutMs: config.sessionTimeoutMs,
-      onDeath: fail,
-    },
-  );
-  releases.push('consumer', () => loop.stop());
-  const app = createHttpApp({
-    log,
-    readiness: { database: () => pingDatabase(db), consumer: () => loop.ready() },
-    metrics: () => register.metrics(),
-    isAlive: () => loop.isAlive() && recovery.isAlive(),
-    routes: () => {},
-  });
-  const server = await listen(app, config.port, config.host);
-  releases.push('http server', () => server.close());
-  log.info({ port: server.port }, 'payment worker runs');
-});
+      readiness: { database: () => pingDatabase(db), consumer: () => loop.ready() },
+      metrics: () => register.metrics(),
+      isAlive: () => loop.isAlive() && recovery.isAlive(),
+      routes: () => {},
+    });
+    const server = await listen(app, config.port, config.host);
+    releases.push('http server', () => server.close());
+    log.info({ port: server.port }, 'payment worker runs');
+  },
+  isDatabaseUnavailable,
+);

@@ -5,8 +5,8 @@ const COMMIT = '\u0003COMMIT';
 
 export interface DatabaseProxy {
   port: number;
-  /** Connections stay open and nothing passes. */
-  silence(silent: boolean): void;
+  /** The present connections stay open and nothing passes on them any more; new ones work. */
+  silence(): void;
   /**
    * Lets the next `count` COMMITs reach the database and cuts their connections before the answer comes back; while
    * `andThen` is "refuse", new connections are cut as well.
@@ -22,20 +22,20 @@ export interface DatabaseProxy {
 
 /** A TCP proxy before the database that does what a network does on a bad day. */
 export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
-  let isSilent = false;
   let isRefusing = false;
   let commitsToCut = 0;
   let after: 'serve' | 'refuse' = 'serve';
   let cuts = 0;
   let delayMs = 0;
   const sockets = new Set<Socket>();
+  const silent = new WeakSet<Socket>();
   const server = createServer((client) => {
     if (isRefusing) return void client.destroy();
     const upstream = connect(port, '127.0.0.1');
     let isCut = false;
     let isLate = false;
     client.on('data', (chunk: Buffer) => {
-      if (isSilent) return;
+      if (silent.has(client)) return;
       if (commitsToCut > 0 && chunk.toString('latin1').endsWith(COMMIT)) {
         commitsToCut -= 1;
         cuts += 1;
@@ -55,7 +55,7 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
     upstream.on('data', (chunk: Buffer) => {
       // The answer to the COMMIT: it has happened, and nobody is told.
       if (isCut) client.destroy();
-      else if (!isSilent) client.write(chunk);
+      else if (!silent.has(client)) client.write(chunk);
     });
     for (const [one, other] of [
       [client, upstream],
@@ -72,8 +72,8 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    silence(silent) {
-      isSilent = silent;
+    silence() {
+      for (const socket of sockets) silent.add(socket);
     },
     cutCommits(count, andThen = 'serve') {
       commitsToCut = count;

@@ -88,7 +88,12 @@ function main(): void {
   const config = readWalletConfig();
   const log = createLog('wallet-consumer', config.logLevel);
   const releases = new Releases();
-  const { fail } = runUntilSignal({ log, releases, releaseTimeoutMs: RELEASE_TIMEOUT_MS });
+  const { fail } = runUntilSignal({
+    log,
+    releases,
+    releaseTimeoutMs: RELEASE_TIMEOUT_MS,
+    isForeseen: isDatabaseUnavailable,
+  });
   start(config, log, releases, fail).catch(fail);
 }
 
