@@ -48,6 +48,7 @@ const COMMANDS = {
   'toss-contract': 'launch/toss-contract.js',
   bench: 'bench/latency.main.js',
   chaos: 'chaos/main.js',
+  model: 'launch/model.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',
   format: 'launch/format.js',

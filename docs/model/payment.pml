@@ -14,8 +14,12 @@
 #ifndef ATTEMPTS
 #define ATTEMPTS 3
 #endif
+#ifndef SAME_KEY_CALLS_MAX
 #define SAME_KEY_CALLS_MAX 2
+#endif
+#ifndef ATTEMPTS_MAX
 #define ATTEMPTS_MAX 2
+#endif
 
 /* ---- payment_events ---- */
 mtype:check = { NEVER, IN_AN_HOUR, DUE }
@@ -48,6 +52,12 @@ hidden mtype:reply answer = NONE;
 
 mtype:outcome = { IDLE, ASKING, NEW_ATTEMPT, SUCCEED, FAIL, FAIL_FOR_NOW, RELEASE, LEAVE_UNKNOWN, DEAD }
 
+/* While somebody is at work its lease holds, unless he was stopped for longer. */
+#ifdef LEASES_HOLD
+#define leaseIsOver(who) (!isBusy[who])
+#else
+#define leaseIsOver(who) (!calm || !isBusy[who])
+#endif
 #define nothingUnderWay (underWay[1] == 0 && underWay[2] == 0 && underWay[ATTEMPTS] == 0)
 #define pspHas(k) (k != 0 && pspStatus[k] == DONE)
 
@@ -271,6 +281,7 @@ inline takenOver() {
 
 /* payment-api/confirm-payment/confirm-payment.store.ts#claim */
 inline claim() {
+  ENSURE(stale-never-overwrites, MAY_MOVE(status, EXECUTING));
   status = EXECUTING; paymentKey = key; claimToken = token; attempt++; n = attempt;
   nextCheck = NEVER; isOldClaim = false; isBusy[token] = true; ending = ASKING
 }
@@ -324,7 +335,12 @@ end:
   :: atomic {
       !calm ->
       /* world: a shopper comes, with one payment key or the other */
-      if :: key = 1 :: key = 2 fi;
+      if
+      :: key = 1
+#ifndef ONE_KEY
+      :: key = 2
+#endif
+      fi;
 #ifdef CLAIM_WITHOUT_LOCK
       isUnpublished = (status == NOT_STARTED && attempt < ATTEMPTS)
     };
@@ -359,10 +375,9 @@ inline holdPayment() {
 
 /* payment-api/recover-payments/recover-payments.store.ts#takeOver */
 inline takeOver() {
-  /* While somebody is at work its lease holds, unless he was stopped for longer. */
   (status == EXECUTING || status == UNKNOWN ||
     (status == FAILURE && (nextCheck == DUE || (nextCheck == IN_AN_HOUR && isSessionOver && nothingUnderWay)))) &&
-    (!calm || !isBusy[claimToken]) ->
+    leaseIsOver(claimToken) ->
   holdPayment()
 }
 
@@ -591,3 +606,8 @@ init {
     od
   }
 }
+
+#ifdef LIVENESS
+/* Under weak fairness: once all goes well, whatever is under way ends. */
+ltl every_attempt_ends { [] (calm -> <> (status != EXECUTING && status != UNKNOWN && nextCheck == NEVER)) }
+#endif
