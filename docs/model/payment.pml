@@ -345,7 +345,7 @@ end:
       isUnpublished = (status == NOT_STARTED && attempt < ATTEMPTS)
     };
     atomic {
-      if :: isUnpublished -> claim() :: else -> admit() fi;
+      if :: isUnpublished && attempt < ATTEMPTS -> claim() :: else -> admit() fi;
       isUnpublished = false;
 #else
       admit();
