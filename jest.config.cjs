@@ -2,7 +2,12 @@
 module.exports = {
   testEnvironment: 'node',
   rootDir: __dirname,
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.stack', '<rootDir>/.stack-test', '<rootDir>/.stack-chaos'],
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist',
+    '<rootDir>/.stack',
+    '<rootDir>/.stack-test',
+    '<rootDir>/.stack-chaos',
+  ],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

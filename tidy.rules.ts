@@ -186,6 +186,11 @@ const BANS: readonly Ban[] = [
     holds: (path) => isTypeScript(path) && !isTest(path) && !path.startsWith('bench/'),
   },
   {
+    pattern: /\.\$transaction\s*\(/,
+    message: 'no $transaction: its time limit tears transactions; use `inTransaction` (prisma/transaction)',
+    holds: (path) => isTypeScript(path) && path !== 'prisma/transaction.ts',
+  },
+  {
     pattern: /\bprocess\s*\.\s*env\b|\bprocess\s*\[\s*'env'|\benv\b[^;]*\}\s*=\s*process\b/,
     message: 'process.env is read in config.ts files only: take the value as an argument',
     // The runner of the tests sets the variables of the processes it starts.

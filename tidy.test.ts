@@ -143,6 +143,7 @@ describe('a room that imports what it may not', () => {
 
 describe('a file that says what is banned', () => {
   it.each([
+    ['wallet-consumer/a.ts', 'await db.$transaction(async (tx) => {});', /inTransaction/],
     ['wallet-consumer/a.ts', 'const p = kafka.producer({});', /no Kafka producer/],
     ['ops/a.ts', "const x = process.env['X'];", /config\.ts files only/],
     ['ops/a.ts', "const x = process['env'];", /config\.ts files only/],

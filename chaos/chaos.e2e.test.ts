@@ -6,10 +6,12 @@ import { runChaos } from './run';
 import { chaosSystemUp } from './system';
 
 const MINUTES = 2;
+/** The same stretch each time, so that what fails here can be looked into. `npm run chaos` draws another each time. */
+const SEED = 20_261_122;
 
-/** The short form of `npm run chaos`: another stretch of the faults in each run, the seed being printed. */
+/** The short form of `npm run chaos`: the first faults of one schedule. */
 test('Under a running load, whatever fails and comes back: no won is lost, none is moved twice, no promise broken', async () => {
-  const seed = Math.floor(Math.random() * 2 ** 31);
+  const seed = SEED;
   const lines: string[] = [];
   const say = (line: string): void => void lines.push(line);
   const system = await chaosSystemUp({

@@ -70,6 +70,8 @@ function promiseFaults(promise: Told, order: OurOrder | undefined, { cancels }: 
   const problems: string[] = [];
   if (payment === 'confirmed' && !PAID.has(order.status))
     problems.push(`${orderId} was confirmed to the shopper and is ${order.status}`);
+  if (payment === 'refused' && PAID.has(order.status))
+    problems.push(`${orderId} was refused to the shopper and is ${order.status}`);
   if (payment === 'confirmed' && order.paymentKey !== promise.paymentKey)
     problems.push(`${orderId} was confirmed with another payment key`);
   for (const [cancelId, amount] of canceled) {

@@ -94,6 +94,11 @@ test.each<[string, Evidence, RegExp]>([
     withPaid({ status: 'NOT_STARTED' }),
     /was confirmed to the shopper and is NOT_STARTED/,
   ],
+  [
+    'an order was refused and charged all the same',
+    { ...sound, told: [{ ...promise, payment: 'refused' }] },
+    /was refused to the shopper and is PARTIAL_CANCELED/,
+  ],
   ['a confirmed order has another key', withPaid({ paymentKey: 'key-8' }), /another payment key/],
   ['an order was forgotten', { ...sound, ours: [failed] }, /is gone/],
   [

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '#kit/config';
 import { onInterruption } from '#launch/interruption';
@@ -15,12 +15,13 @@ const print = (text: string): void => void process.stderr.write(`${text}\n`);
 async function main(): Promise<number> {
   const { env, json, ...options } = chaosArguments(process.argv.slice(2));
   const folder = join(projectFolder(), '.stack-chaos');
+  const stackDir = join(folder, String(process.pid));
   const signal = onInterruption(print);
   print(
     `seed ${options.seed}, ${options.minutes} minutes, ${options.shoppers} shoppers; own servers, own ports`,
   );
   const system = await chaosSystemUp({
-    stackDir: join(folder, String(process.pid)),
+    stackDir,
     env,
     say: print,
     report: (event) => print(`         ${supervisorLine(event)}`),
@@ -39,7 +40,12 @@ async function main(): Promise<number> {
     process.stdout.write(
       json ? `${JSON.stringify(machine)}\n` : `\n${summaryText(result)}\nreport: ${page}\n`,
     );
-    return isPass(result) ? 0 : 1;
+    if (isPass(result)) return 0;
+    // Whoever looks for the cause wants to know what the processes said.
+    const logs = join(folder, `logs-${options.seed}`);
+    cpSync(join(stackDir, 'logs'), logs, { recursive: true });
+    print(`logs: ${logs}`);
+    return 1;
   } finally {
     await system.down();
   }

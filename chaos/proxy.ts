@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { sleep } from '#kit/clock';
 
 /** What a TCP link can do to those who talk over it. */
 export type LinkFault =
@@ -40,6 +41,23 @@ interface Pair {
 /** Ends a connection the hard way: the other side sees a reset. */
 const reset = (socket: Socket): void => void socket.resetAndDestroy();
 
+/** What is late, by the socket it came from; resolves when all of it has arrived. */
+const late = new WeakMap<Socket, Promise<void>>();
+
+/** Writes a chunk after a delay; what is late keeps its place before what comes after it. */
+function deliver(from: Socket, to: Socket, chunk: Buffer, delayMs: number): void {
+  const write = (): void => {
+    if (!to.destroyed) to.write(chunk);
+  };
+  const before = late.get(from);
+  if (before === undefined && delayMs === 0) return write();
+  const arrived = Promise.all([before, sleep(delayMs)]).then(() => {
+    write();
+    if (late.get(from) === arrived) late.delete(from);
+  });
+  late.set(from, arrived);
+}
+
 /** Opens a link to `targetPort` on this machine. */
 export async function openLink(targetPort: number): Promise<Link> {
   const pairs = new Set<Pair>();
@@ -48,11 +66,7 @@ export async function openLink(targetPort: number): Promise<Link> {
 
   const pass = (pair: Pair, from: Socket, to: Socket, chunk: Buffer): void => {
     if (pair.isHalfOpen) return;
-    const write = (): void => {
-      if (!to.destroyed) to.write(chunk);
-    };
-    if (fault?.mode === 'slow') setTimeout(write, fault.delayMs);
-    else write();
+    deliver(from, to, chunk, fault?.mode === 'slow' ? fault.delayMs : 0);
     if (to.writableNeedDrain) {
       from.pause();
       to.once('drain', () => fault?.mode !== 'stall' && from.resume());

@@ -75,6 +75,19 @@ test('When the link is slow, then everything passes late', async () => {
   expect(performance.now() - startedMs).toBeGreaterThan(190);
 });
 
+test('When a slow link is healed while something is late, then the order stays', async () => {
+  const one = client();
+  link.disturb({ mode: 'slow', delayMs: 120 });
+  one.socket.write('1');
+  await pause(20);
+  link.heal();
+  one.socket.write('2');
+  await pause(20);
+  one.socket.write('3');
+  expect(await until(() => one.received().length === 3)).toBe(true);
+  expect(one.received()).toBe('123');
+});
+
 test('When the other end is gone, then present connections are not told, and new ones work', async () => {
   const one = client();
   one.socket.write('a');

@@ -60,14 +60,25 @@ async function untilRest(system: ChaosSystem, say: (line: string) => void): Prom
   return undefined;
 }
 
+/** Why messages were parked, most frequent first. */
+async function parkedBecause(system: ChaosSystem): Promise<string[]> {
+  const parked = await system.ops.deadLetter.groupBy({
+    by: ['consumer', 'error'],
+    where: { status: { not: 'RESOLVED' } },
+    _count: true,
+  });
+  return parked
+    .toSorted((a, b) => b._count - a._count)
+    .map(({ consumer, error, _count }) => `${_count} parked by ${consumer}: ${error}`);
+}
+
 async function verdict(system: ChaosSystem, shoppers: Shoppers): Promise<string[]> {
   const evidence = await gather(system, shoppers.told);
   const report = await audit(system.ops);
   const broken = report.findings
     .filter(({ holds }) => !holds)
     .map(({ check, rows }) => `audit, ${check}: ${JSON.stringify(rows.slice(0, 3), bigintAsText)}`);
-  const parked = report.counts.parked === 0 ? [] : [`${report.counts.parked} messages are parked`];
-  return [...judge(evidence), ...broken, ...parked];
+  return [...judge(evidence), ...broken, ...(await parkedBecause(system))];
 }
 
 const bigintAsText = (_key: string, value: unknown): unknown =>
@@ -95,6 +106,8 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
           ? `NOT SERVED within ${RECOVERY_MS_MAX / 1000} s`
           : `served again after ${(recoveredAfterMs / 1000).toFixed(1)} s`;
       say(`${String(atS).padStart(5)} s  ${name}: ${what}; ${recovered}`);
+      if (recoveredAfterMs === undefined)
+        for (const line of await parkedBecause(system)) say(`         ${line}`);
     }
   } finally {
     await shoppers.stop();

@@ -244,7 +244,7 @@ export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem>
   say('API, worker, wallet consumer and simulator run');
   stack.supervise(report);
   const connectors = watchConnectors(connectSettings(config.env), (event) =>
-    say(event.event === 'failed' ? `connector failed: ${event.reason}` : 'connector runs again'),
+    say(event.event === 'running' ? 'connector runs again' : `connector: ${event.reason}`),
   );
   const ops = openDatabase(databaseUrl('ops', config.env), 3);
   const { rootUser: user, rootPassword: password, database, port, host } = stack.endpoints.mysql;

@@ -1,61 +1,28 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TOPICS } from '#contracts/topics';
 import { createKafka } from '#kit/kafka';
 import { createLog } from '#kit/log';
-import { openTestDatabase, type TestDatabase } from '#prisma/database.fixture';
-import { connectionOptions } from '#prisma/connection';
 import { apply, isRunning, plan } from './apply';
-import { connectSettings, type ConnectSettings } from './config';
-import { CONNECTORS_DIR } from './definition';
-import { command, ConnectError, getConfig, getStatus, remove, validate } from './rest';
+import type { ConnectSettings } from './config';
+import { command, ConnectError, getConfig, getStatus, validate } from './rest';
+import { openTestConnector, type TestConnector } from './test-connector.fixture';
 import { ensureTopics } from './topics';
 
 // On the run's real Kafka Connect, with a connector of the test's own on a database of its own.
 
 const log = createLog('connect', 'silent');
-const NAME = `test-${randomBytes(4).toString('hex')}`;
-let database: TestDatabase;
-let dir: string;
+let NAME: string;
+let own: TestConnector;
+let database: TestConnector['database'];
 let settings: ConnectSettings;
-
-/** The real connector's file under another name, on another schema. */
-function write(over: Record<string, string> = {}): void {
-  const schema = connectionOptions(database.url('cdc')).database;
-  const text = readFileSync(join(CONNECTORS_DIR, 'outbox.json'), 'utf8').replaceAll(
-    'payment_eda.',
-    `${schema}.`,
-  );
-  const { config } = JSON.parse(text) as { config: Record<string, string> };
-  const own = {
-    ...config,
-    'database.include.list': schema,
-    'database.server.id': String(600_000 + Math.floor(Math.random() * 100_000)),
-    'topic.prefix': NAME,
-    'predicates.isOutbox.pattern': `${NAME}\\.${schema}\\.outbox`,
-    'schema.history.internal.kafka.topic': `${NAME}-history`,
-  };
-  writeFileSync(join(dir, 'own.json'), JSON.stringify({ name: NAME, config: { ...own, ...over } }));
-}
-
-let stable: Record<string, string>;
 beforeAll(async () => {
-  database = await openTestDatabase('paymentApi');
-  dir = mkdtempSync(join(tmpdir(), 'connectors-'));
-  settings = { ...connectSettings(), connectorsDir: dir };
-  stable = { 'database.server.id': String(600_000 + Math.floor(Math.random() * 100_000)) };
-  write(stable);
+  own = await openTestConnector();
+  ({ name: NAME, database, settings } = own);
 });
-afterAll(async () => {
-  await remove(settings, NAME).catch(() => {});
-  await database.close();
-  rmSync(dir, { recursive: true });
-});
+afterAll(() => own.close());
 
 describe('apply', () => {
   it('When the connector is absent, then plan says so and apply brings it to RUNNING', async () => {
@@ -104,7 +71,7 @@ describe('apply', () => {
   }, 60_000);
 
   it('When the file says something else, then plan tells the key and apply makes it so', async () => {
-    write({ ...stable, 'poll.interval.ms': '20' });
+    own.write({ 'poll.interval.ms': '20' });
     expect(await plan(settings)).toEqual([
       {
         name: NAME,
@@ -129,7 +96,7 @@ describe('apply', () => {
 
   it('When the password is wrong, then Debezium’s reason is said, and nothing was changed', async () => {
     const before = await getConfig(settings, NAME);
-    write({ ...stable, 'database.password': 'wrong' });
+    own.write({ 'database.password': 'wrong' });
     const error: unknown = await apply(settings, { log }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(ConnectError);
     expect((error as Error).message).toMatch(
@@ -139,7 +106,7 @@ describe('apply', () => {
     );
     expect((error as Error).message).not.toMatch(/NullPointer|500/);
     expect(await getConfig(settings, NAME)).toEqual(before);
-    write(stable);
+    own.write();
   }, 60_000);
 
   it('When an option is nonsense, then it is named', async () => {

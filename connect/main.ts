@@ -39,6 +39,7 @@ function statusText(name: string, status: ConnectorStatus | undefined): string {
 
 function watchText(event: WatchEvent): string {
   if (event.event === 'running') return `${event.name}: runs again`;
+  if (event.event === 'not-watched') return `${event.name}: ${event.reason}`;
   return `${event.name}: failed, restarting in ${event.restartInMs / 1000} s\n  ${event.reason}`;
 }
 

@@ -7,9 +7,13 @@ import { ConnectError, getStatus, restart } from './rest';
 const LOOK_MS = 3_000;
 const FIRST_DELAY_MS = 2_000;
 const DELAY_MAX_MS = 60_000;
+/** A task runs for a moment before it fails of the same record again; only this long is a recovery. */
+const HEALTHY_AFTER_MS = 60_000;
 
 export type WatchEvent =
-  { name: string; event: 'failed'; reason: string; restartInMs: number } | { name: string; event: 'running' };
+  | { name: string; event: 'failed'; reason: string; restartInMs: number }
+  | { name: string; event: 'running' }
+  | { name: string; event: 'not-watched'; reason: string };
 
 export interface Watch {
   stop(): Promise<void>;
@@ -24,17 +28,32 @@ export function watchConnectors(settings: ConnectSettings, report: (event: Watch
   const stopping = new AbortController();
   const { signal } = stopping;
   const failuresInARow = new Map<string, number>();
+  /** Since when those that have failed run again. */
+  const runningSinceMs = new Map<string, number>();
+
+  const noteRunning = (name: string): void => {
+    if (!failuresInARow.has(name)) return;
+    const sinceMs = runningSinceMs.get(name);
+    if (sinceMs === undefined) {
+      runningSinceMs.set(name, performance.now());
+      report({ name, event: 'running' });
+    } else if (performance.now() - sinceMs > HEALTHY_AFTER_MS) {
+      failuresInARow.delete(name);
+      runningSinceMs.delete(name);
+    }
+  };
 
   const look = async (name: string): Promise<void> => {
     const status = await getStatus(settings, name);
     if (status === undefined) return;
     const failure = failureOf(status);
     if (failure === '') {
-      if (isRunning(status) && failuresInARow.delete(name)) report({ name, event: 'running' });
+      if (isRunning(status)) noteRunning(name);
       return;
     }
     const failures = failuresInARow.get(name) ?? 0;
     failuresInARow.set(name, failures + 1);
+    runningSinceMs.delete(name);
     const restartInMs = Math.min(FIRST_DELAY_MS * 2 ** failures, DELAY_MAX_MS);
     report({ name, event: 'failed', reason: failure, restartInMs });
     await sleep(restartInMs, signal);
@@ -48,7 +67,8 @@ export function watchConnectors(settings: ConnectSettings, report: (event: Watch
         try {
           await look(name);
         } catch (error) {
-          if (!(error instanceof ConnectError)) throw error;
+          // A Connect that does not answer is for whoever watches that; anything else is said, and the watch goes on.
+          if (!(error instanceof ConnectError)) report({ name, event: 'not-watched', reason: String(error) });
         }
       }
       await sleep(LOOK_MS, signal);

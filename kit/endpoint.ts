@@ -18,6 +18,8 @@ export interface OperationAnswer {
   description: string;
   /** The envelope's `data`. */
   data: z.ZodType;
+  /** `only`: CSV in place of JSON. `also`: CSV for who asks for it with `Accept`. */
+  csv?: 'only' | 'also';
   /** Headers the answer may carry, with what they say. */
   headers?: Record<string, string>;
   /** Operations that take what is answered: the name of the link, and where each parameter comes from. */

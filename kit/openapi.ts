@@ -92,34 +92,34 @@ function refusalAnswer(http: number, codes: readonly RefusalCode[]): Json {
   };
 }
 
-function successAnswer({ answer: { http, description, data, headers = {}, links } }: Operation): Json {
+const CSV = { 'text/csv': { schema: { type: 'string' } } };
+
+function successContent({ http, data, csv }: Operation['answer']): Json {
+  const envelope = {
+    type: 'object',
+    required: ['code', 'status', 'message', 'data'],
+    properties: {
+      code: { const: http },
+      status: { const: statusName(http) },
+      message: { type: 'string' },
+      data: schemaOf(data, 'output'),
+    },
+  };
+  if (csv === 'only') return CSV;
+  return { 'application/json': { schema: envelope }, ...(csv === 'also' ? CSV : {}) };
+}
+
+function successAnswer({ answer }: Operation): Json {
+  const { description, headers = {}, links } = answer;
+  const described = Object.entries(headers).map(([name, text]) => [
+    name,
+    { description: text, schema: { type: 'string' } },
+  ]);
   return {
     description,
     ...(links === undefined ? {} : { links }),
-    ...(Object.keys(headers).length === 0
-      ? {}
-      : {
-          headers: Object.fromEntries(
-            Object.entries(headers).map(([name, text]) => [
-              name,
-              { description: text, schema: { type: 'string' } },
-            ]),
-          ),
-        }),
-    content: {
-      'application/json': {
-        schema: {
-          type: 'object',
-          required: ['code', 'status', 'message', 'data'],
-          properties: {
-            code: { const: http },
-            status: { const: statusName(http) },
-            message: { type: 'string' },
-            data: schemaOf(data, 'output'),
-          },
-        },
-      },
-    },
+    ...(described.length === 0 ? {} : { headers: Object.fromEntries(described) }),
+    content: successContent(answer),
   };
 }
 

@@ -104,6 +104,15 @@ describe('our processes in containers', () => {
     expect(allowedOrigins).toEqual(['http://localhost:18080']);
   });
 
+  it('When the administrator goes on to the wallets, then at an address that a browser reaches', () => {
+    const compose = readCompose({ WALLET_PORT: '18081' });
+    expect(serverConfig(environmentOf(compose, 'payment-api')).walletPageUrl).toBe('http://localhost:18081');
+    const elsewhere = readCompose({ WALLET_PAGE_URL: 'https://wallets.example/' });
+    expect(serverConfig(environmentOf(elsewhere, 'payment-api')).walletPageUrl).toBe(
+      'https://wallets.example',
+    );
+  });
+
   it('When a process is started, then it is by the same script as without containers', () => {
     const scripts = ['psp-simulator', 'payment-api', 'payment-worker', 'wallet-consumer'].map(
       (name) => serviceOf(readCompose(), name).command?.[0],

@@ -34,5 +34,6 @@ export function supervisorLine(event: SupervisorEvent): string {
 export function connectorLine(event: WatchEvent): string {
   const name = event.name.padEnd(NAME_WIDTH);
   if (event.event === 'running') return `${name} ${pc.green('runs again')}`;
+  if (event.event === 'not-watched') return `${name} ${pc.red(event.reason)}`;
   return `${name} ${pc.red('failed')}, restarting in ${event.restartInMs / 1000} s: ${event.reason}`;
 }

@@ -16,6 +16,10 @@ function addresses({ config, stack }: RunningSystem): string {
     ['shop', `${urlOf(config, 'api')}/`],
     ['payments', `${urlOf(config, 'api')}/api/payments   Authorization: Bearer ${config.adminKey}`],
     ['wallets', `${urlOf(config, 'wallet')}/api/wallets    Authorization: Bearer ${config.adminKey}`],
+    [
+      'administration',
+      `${urlOf(config, 'api')}/admin and ${urlOf(config, 'wallet')}/   key: ${config.adminKey}`,
+    ],
     ...(config.withSimulator
       ? [['PSP calls', `${urlOf(config, 'simulator')}/simulator/calls`] as [string, string]]
       : []),

@@ -1,11 +1,18 @@
-import type { Database } from '#prisma/database';
+import type { Decode } from '#contracts/codec';
+import type { Database, Prisma, Reader, Tx } from '#prisma/database';
 import { inTransaction } from '#prisma/transaction';
 import { AUDIT_CHECKS } from './audit.checks';
+import { auditLedger, type LedgerReport } from './audit.ledger';
+import { databaseDecoder } from './event-decoder';
+import { saveCheckpoints } from './ledger.store';
 
 /** How old an event or a paid order may be before its waiting is a finding. */
 export const PROMISED_S = 60;
 const ROWS_MAX = 20;
-const AUDIT_TIMEOUT_MS = 10 * 60_000;
+const AUDIT_TIMEOUT_MS = 60 * 60_000;
+/** So many lines are verified in about a second. */
+const ALWAYS_FULL_LINES = 200_000;
+const CHECKPOINTS_PER_QUERY = 500;
 
 export interface AuditFinding {
   check: string;
@@ -21,12 +28,31 @@ export interface AuditReport {
   counts: {
     payments: number;
     paid: number;
-    /** Paid, and its settlement or acknowledgement still under way. */
+    /** Paid, and its settlement or acknowledgement still under way; not those that wait behind a parked message. */
     inFlight: number;
     ledgerLines: number;
     /** Messages that a consumer has parked and nobody has resolved. */
     parked: number;
+    /** Paid orders that wait behind such a message. */
+    parkedOrders: number;
   };
+  ledger: {
+    /** Was it verified from its first line, or from the last audit's checkpoints? */
+    isFull: boolean;
+    verifiedLines: number;
+    /** Lines whose events have left the outbox before any audit has compared them. */
+    unwitnessedLines: number;
+  };
+  /** Sellers who owe money after a refund: information, not a broken invariant. */
+  negativeBalances: NegativeBalances;
+}
+
+export interface NegativeBalances {
+  sellers: number;
+  /** Won that they owe together, in digits. */
+  owed: string;
+  /** At most 20, those that owe most first. */
+  rows: { sellerNo: string; balance: string }[];
 }
 
 interface CountsRow {
@@ -35,44 +61,105 @@ interface CountsRow {
   in_flight: bigint;
   ledger_lines: bigint;
   parked: bigint;
+  parked_orders: bigint;
+}
+
+async function negativeBalances(db: Reader): Promise<NegativeBalances> {
+  const [total] = await db.$queryRaw<{ sellers: bigint; owed: Prisma.Decimal | null }[]>`
+    SELECT COUNT(*) AS sellers, SUM(owed) AS owed FROM wallets WHERE owed IS NOT NULL`;
+  const rows = await db.$queryRaw<{ seller_no: bigint; balance: Prisma.Decimal }[]>`
+    SELECT seller_no, balance FROM wallets WHERE owed IS NOT NULL ORDER BY owed DESC, no LIMIT ${ROWS_MAX}`;
+  return {
+    sellers: Number(total?.sellers ?? 0),
+    owed: total?.owed?.toFixed(0) ?? '0',
+    rows: rows.map((row) => ({ sellerNo: String(row.seller_no), balance: row.balance.toFixed(0) })),
+  };
+}
+
+export interface AuditOptions {
+  /** Age in seconds up to which an event may still be on its way. */
+  graceS?: number;
+  /** Verify the ledger from its first line, whatever earlier audits have verified. */
+  isFull?: boolean;
+  /** A ledger of up to this many lines is verified whole in any case. */
+  alwaysFullLines?: number;
+  /** Reads the wallet's events; by default those that this build's contracts can read. */
+  decode?: Decode;
 }
 
 /**
- * Judges every money invariant over one consistent snapshot, so that a running load gives no false alarm.
+ * Judges every money invariant over one consistent snapshot, so that a running load gives no false alarm. When the
+ * ledger is sound, checkpoints remember it: the next audit of a large ledger reads what has come since.
  *
- * @param graceS age in seconds up to which an event may still be on its way
+ * @param db as the operators' user
  */
-export function audit(db: Database, graceS: number = PROMISED_S): Promise<AuditReport> {
-  return inTransaction(
+export async function audit(db: Database, options: AuditOptions = {}): Promise<AuditReport> {
+  const { graceS = PROMISED_S, isFull = false, alwaysFullLines = ALWAYS_FULL_LINES } = options;
+  const decode = options.decode ?? (await databaseDecoder(db));
+  const { report, ledger } = await inTransaction(
     db,
-    async (tx) => {
-      const findings: AuditFinding[] = [];
-      for (const { name, guarantees, offenders } of AUDIT_CHECKS) {
-        const rows = await tx.$queryRaw<Record<string, unknown>[]>(offenders(graceS, ROWS_MAX));
-        findings.push({ check: name, guarantees, holds: rows.length === 0, rows });
-      }
-      const [counts] = await tx.$queryRaw<CountsRow[]>`
-        SELECT (SELECT COUNT(*) FROM payment_events) AS payments,
-               (SELECT COUNT(*) FROM payment_events WHERE is_payment_done) AS paid,
-               (SELECT COUNT(*) FROM payment_events WHERE is_payment_done AND NOT is_wallet_done) AS in_flight,
-               (SELECT COUNT(*) FROM wallet_transactions) AS ledger_lines,
-               (SELECT COUNT(*) FROM dead_letters WHERE status <> 'RESOLVED') AS parked`;
-      if (counts === undefined) throw new Error('a SELECT without a row');
-      return {
-        holds: findings.every((finding) => finding.holds),
-        findings,
-        counts: {
-          payments: Number(counts.payments),
-          paid: Number(counts.paid),
-          inFlight: Number(counts.in_flight),
-          ledgerLines: Number(counts.ledger_lines),
-          parked: Number(counts.parked),
-        },
-      };
+    (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines }),
+    {
+      // The first read opens the snapshot that all later ones see.
+      isolation: 'RepeatableRead',
+      timeoutMs: AUDIT_TIMEOUT_MS,
     },
-    // The first read opens the snapshot that all later ones see.
-    { isolation: 'RepeatableRead', timeoutMs: AUDIT_TIMEOUT_MS },
   );
+  if (ledger.findings.every(({ rows }) => rows.length === 0)) {
+    for (let from = 0; from < ledger.checkpoints.length; from += CHECKPOINTS_PER_QUERY) {
+      const places = ledger.checkpoints.slice(from, from + CHECKPOINTS_PER_QUERY);
+      await inTransaction(db, (tx) => saveCheckpoints(tx, places, ledger.readAt));
+    }
+  }
+  return report;
+}
+
+async function judge(
+  tx: Tx,
+  decode: Decode,
+  { graceS, ...scope }: { graceS: number; isFull: boolean; alwaysFullLines: number },
+): Promise<{ report: AuditReport; ledger: LedgerReport }> {
+  const findings: AuditFinding[] = [];
+  const add = (check: string, guarantees: string, rows: Record<string, unknown>[]): void =>
+    void findings.push({ check, guarantees, holds: rows.length === 0, rows });
+  for (const { name, guarantees, offenders } of AUDIT_CHECKS) {
+    add(name, guarantees, await tx.$queryRaw<Record<string, unknown>[]>(offenders(graceS, ROWS_MAX)));
+  }
+  const ledger = await auditLedger(tx, decode, { ...scope, rowsMax: ROWS_MAX });
+  for (const { check, guarantees, rows } of ledger.findings) add(check, guarantees, rows);
+  const report = {
+    holds: findings.every((finding) => finding.holds),
+    findings,
+    counts: await countsOf(tx),
+    ledger: {
+      isFull: ledger.isFull,
+      verifiedLines: ledger.verifiedLines,
+      unwitnessedLines: ledger.unwitnessedLines,
+    },
+    negativeBalances: await negativeBalances(tx),
+  };
+  return { report, ledger };
+}
+
+async function countsOf(tx: Tx): Promise<AuditReport['counts']> {
+  const [counts] = await tx.$queryRaw<CountsRow[]>`
+    SELECT (SELECT COUNT(*) FROM payment_events) AS payments,
+           (SELECT COUNT(*) FROM payment_events WHERE is_payment_done) AS paid,
+           (SELECT COUNT(*) FROM payment_events WHERE is_payment_done AND NOT is_wallet_done) AS in_flight,
+           (SELECT COUNT(*) FROM wallet_transactions) AS ledger_lines,
+           (SELECT COUNT(*) FROM dead_letters WHERE status <> 'RESOLVED') AS parked,
+           (SELECT COUNT(*) FROM payment_events p WHERE is_payment_done AND NOT is_wallet_done AND EXISTS (
+              SELECT 1 FROM dead_letters d WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED'
+                AND d.consumer IN ('wallet-service', 'payment-service'))) AS parked_orders`;
+  if (counts === undefined) throw new Error('a SELECT without a row');
+  return {
+    payments: Number(counts.payments),
+    paid: Number(counts.paid),
+    inFlight: Number(counts.in_flight) - Number(counts.parked_orders),
+    ledgerLines: Number(counts.ledger_lines),
+    parked: Number(counts.parked),
+    parkedOrders: Number(counts.parked_orders),
+  };
 }
 
 /** A row's values as an operator reads them: bigints and decimals as digits, times in ISO. */
@@ -82,15 +169,28 @@ export function rowText(row: Record<string, unknown>): string {
     .join(' ');
 }
 
+function negativeText({ sellers, owed, rows }: NegativeBalances): string[] {
+  if (sellers === 0) return [];
+  return [
+    `note    below zero                 ${sellers} sellers owe ${owed} won after refunds`,
+    ...rows.map(({ sellerNo, balance }) => `          seller_no=${sellerNo} balance=${balance}`),
+  ];
+}
+
 export function auditText(report: AuditReport): string {
-  const { payments, paid, inFlight, ledgerLines, parked } = report.counts;
+  const { payments, paid, inFlight, ledgerLines, parked, parkedOrders } = report.counts;
+  const { isFull, verifiedLines, unwitnessedLines } = report.ledger;
   const lines = report.findings.flatMap(({ check, guarantees, holds, rows }) => [
     `${holds ? 'holds ' : 'BROKEN'}  ${check.padEnd(26)} ${guarantees}`,
     ...rows.map((row) => `          ${rowText(row)}`),
   ]);
   return [
     ...lines,
-    `${payments} payments, ${paid} paid, ${inFlight} in flight, ${ledgerLines} ledger lines, ${parked} parked messages`,
+    ...negativeText(report.negativeBalances),
+    `${payments} payments, ${paid} paid, ${inFlight} in flight, ${ledgerLines} ledger lines, ${parked} parked messages (${parkedOrders} orders wait)`,
+    `ledger: ${verifiedLines} lines verified${isFull ? '' : ' since the last audit (--full: all)'}${
+      unwitnessedLines === 0 ? '' : `, ${unwitnessedLines} of them without their events, which were purged`
+    }`,
     report.holds ? 'audit holds' : 'AUDIT FAILED',
   ].join('\n');
 }

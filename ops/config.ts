@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { port, readConfig } from '#kit/config';
 import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
@@ -27,4 +28,17 @@ export function opsConfig(env: NodeJS.ProcessEnv = process.env): OpsConfig {
       password: config.SCHEMA_REGISTRY_PASSWORD,
     },
   };
+}
+
+/** Who acts, for the record: `OPERATOR`, or the system's user; `undefined` where that has no name. */
+export function operatorName(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const given = env['OPERATOR']?.trim() ?? '';
+  if (given !== '') return given;
+  try {
+    return userInfo().username;
+  } catch (error) {
+    // A container may run under a number that no user has.
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SYSTEM_ERROR') return undefined;
+    throw error;
+  }
 }

@@ -43,6 +43,8 @@ const shape = z.object({
   ADMIN_API_KEYS: list(DEFAULT_ADMIN_KEY),
   PSP_WINDOW_URL: z.url({ protocol: /^https?$/ }).optional(),
   TOSS_CLIENT_KEY: z.string().optional(),
+  WALLET_PORT: port(8081),
+  WALLET_PAGE_URL: z.url({ protocol: /^https?$/ }).optional(),
   PSP_BREAKER_OPEN_MS: positiveInt(10_000),
   RATE_LIMIT_PER_MINUTE: z.coerce.number().int().nonnegative().default(RATE_LIMIT_DEFAULT),
   TRUSTED_PROXIES: list('').refine(
@@ -78,6 +80,8 @@ export interface ServerConfig {
   /** Addresses or networks whose X-Forwarded-For is believed. */
   trustedProxies: string[];
   paymentWindow: PaymentWindow;
+  /** The wallet service's page, as an administrator's browser reaches it; only ever a link. */
+  walletPageUrl: string;
 }
 
 type Raw = z.output<typeof shape>;
@@ -147,6 +151,7 @@ export function serverConfig(env: NodeJS.ProcessEnv = process.env): ServerConfig
     rateLimitPerMinute: config.RATE_LIMIT_PER_MINUTE,
     trustedProxies: config.TRUSTED_PROXIES,
     paymentWindow: paymentWindowOf(config, asking.psp.baseUrl),
+    walletPageUrl: (config.WALLET_PAGE_URL ?? `http://127.0.0.1:${config.WALLET_PORT}`).replace(/\/$/, ''),
   };
 }
 

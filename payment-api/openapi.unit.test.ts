@@ -1,18 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Operation } from '#kit/endpoint';
+import { lintOpenApi as lint } from '#kit/openapi-lint.fixture';
 import { OPERATIONS, openApi } from './routes';
-
-const lint = (document: unknown): string => {
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    [join(__dirname, '..', 'kit', 'openapi-lint.mjs')],
-    { input: JSON.stringify(document), encoding: 'utf8' },
-  );
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
-};
 
 test('The document is valid OpenAPI 3.1, and the linter finds nothing', () => {
   expect(openApi()).toMatchObject({ openapi: '3.1.1' });

@@ -6,11 +6,11 @@ import { createHttpApp, listen } from '#kit/http';
 import { sleep, systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createLog, type Logger } from '#kit/log';
+import { OWN_PAGES_POLICY } from '#kit/pages';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { startSimulator } from '#psp-simulator/simulator';
 import { pingDatabase } from '#prisma/database';
 import { isDatabaseUnavailable } from '#prisma/transaction';
-import { contentSecurityPolicyOf } from './pages/pages.route';
 import { recoverNext, type RecoveryWorld } from './recover-payments/recover-payments';
 import { paymentRoutes, type PaymentApiWorld } from './routes';
 import { createTossClient } from './toss/toss-client';
@@ -204,6 +204,7 @@ export async function startTestApi(
     claimLeaseMs: 60_000,
     adminKeys: ['rotated-out-soon', ADMIN_KEY],
     paymentWindow: { kind: 'simulator', url: `${simulator.url}/window` },
+    walletPageUrl: 'http://127.0.0.1:8081',
     ...over,
   };
   const server = await listen(
@@ -212,7 +213,7 @@ export async function startTestApi(
       readiness: { database: () => pingDatabase(database.db) },
       isDependencyDown: isDatabaseUnavailable,
       trustedProxies,
-      contentSecurityPolicy: contentSecurityPolicyOf(world.paymentWindow),
+      contentSecurityPolicy: OWN_PAGES_POLICY,
       routes: (app) => paymentRoutes(app, world),
     }),
     0,

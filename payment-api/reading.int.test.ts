@@ -165,7 +165,7 @@ describe('GET /api/payments', () => {
 });
 
 describe('pages and the rest', () => {
-  test.each(['/', '/success', '/fail'])(
+  test.each(['/', '/success', '/fail', '/admin'])(
     'When %s is opened, then it is a page that loads nothing from elsewhere',
     async (path) => {
       const response = await fetch(`${api.url}${path}`);
@@ -179,12 +179,32 @@ describe('pages and the rest', () => {
       expect(policy).not.toContain('http');
       expect(response.headers.get('cross-origin-opener-policy')).toBe('same-origin-allow-popups');
       const html = await response.text();
-      expect(html).not.toMatch(/(src|href)="(?!\/|data:,)/);
+      expect(html).not.toMatch(/(src|href)="(?!\/|data:,|#")/);
       for (const [, asset] of html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)) {
         expect((await fetch(`${api.url}${asset}`)).status).toBe(200);
       }
     },
   );
+
+  test('When the order page of an order is opened, then it is there; of no order, then a page says so with 404', async () => {
+    const { orderId } = await api.order([1]);
+    const statuses: number[] = [];
+    for (const id of [orderId, randomUUID(), 'a', '%3Cb%3E']) {
+      const response = await fetch(`${api.url}/orders/${id}`);
+      expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+      expect([response.headers.get('cache-control'), response.headers.get('referrer-policy')]).toEqual([
+        'no-store',
+        'no-referrer',
+      ]);
+      statuses.push(response.status);
+      await response.arrayBuffer();
+    }
+    expect(statuses).toEqual([200, 404, 404, 404]);
+  });
+
+  test('The page for administrators is told where the wallets are shown', async () => {
+    expect((await api.call('GET', '/api/wallet-page')).body.data).toEqual({ url: 'http://127.0.0.1:8081' });
+  });
 
   test('When a route does not exist, then 404 PEC0013', async () => {
     const { status, body } = await api.call('GET', '/api/nothing');

@@ -11,6 +11,7 @@ import { confirmOperation } from './confirm-payment/confirm-payment.operation';
 import { listPaymentsOperation } from './list-payments/list-payments.operation';
 import { listProductsOperation } from './list-products/list-products.operation';
 import { webhookOperation } from './receive-webhook/receive-webhook.operation';
+import { showHistoryOperation } from './show-history/show-history.operation';
 import { showPaymentOperation } from './show-payment/show-payment.operation';
 import { allocateCancelRoute } from './allocate-cancel/allocate-cancel.route';
 import type { CancelWorld } from './cancel-payment/cancel-payment';
@@ -21,18 +22,18 @@ import { confirmPaymentRoute } from './confirm-payment/confirm-payment.route';
 import type { ConfirmWorld } from './confirm-payment/confirm-payment';
 import { listPaymentsRoute } from './list-payments/list-payments.route';
 import { listProductsRoute } from './list-products/list-products.route';
-import { pagesRoute } from './pages/pages.route';
+import { pagesRoute, type PagesWorld } from './pages/pages.route';
 import { receiveWebhookRoute } from './receive-webhook/receive-webhook.route';
+import { showHistoryRoute } from './show-history/show-history.route';
 import { showPaymentRoute } from './show-payment/show-payment.route';
-import type { PaymentWindow } from './config';
 
 export type PaymentApiWorld = CheckoutWorld &
   ConfirmWorld &
-  CancelWorld & {
+  CancelWorld &
+  PagesWorld & {
     adminKeys: readonly string[];
     /** Per client address and route; 0 is no limit. */
     rateLimitPerMinute: number;
-    paymentWindow: PaymentWindow;
   };
 
 /** Every operation of the REST API; the OpenAPI document is written from them. */
@@ -44,6 +45,7 @@ export const OPERATIONS: readonly Operation[] = [
   cancelOperation,
   allocateOperation,
   listPaymentsOperation,
+  showHistoryOperation,
   webhookOperation,
 ];
 
@@ -66,7 +68,7 @@ export const openApi = () => openApiDocument(DESCRIPTION, OPERATIONS);
 /** Every route of the payment API. */
 export function paymentRoutes(app: Express, world: PaymentApiWorld): void {
   const admin = requireAdmin(world.adminKeys);
-  app.use(pagesRoute(world.paymentWindow));
+  app.use(pagesRoute(world));
   app.use(openApiRoutes(openApi()));
   app.use(listProductsRoute(world));
   app.use(checkoutRoute(world, limitRate(world.rateLimitPerMinute)));
@@ -76,4 +78,5 @@ export function paymentRoutes(app: Express, world: PaymentApiWorld): void {
   app.use(receiveWebhookRoute(world));
   app.use(listPaymentsRoute(world, admin));
   app.use(showPaymentRoute(world));
+  app.use(showHistoryRoute(world, admin));
 }

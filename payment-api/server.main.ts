@@ -2,13 +2,13 @@ import { collectDefaultMetrics, Gauge, register } from 'prom-client';
 import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createHttpApp, listen } from '#kit/http';
+import { OWN_PAGES_POLICY } from '#kit/pages';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
 import { isDatabaseUnavailable } from '#prisma/transaction';
 import { createEncoder } from '#contracts/codec';
 import { CANCEL_SPACING_MS, serverConfig } from './config';
-import { contentSecurityPolicyOf } from './pages/pages.route';
 import { paymentRoutes } from './routes';
 import { breakerOf } from './toss/psp-breaker';
 import { createTossClient } from './toss/toss-client';
@@ -35,6 +35,7 @@ runService('payment-api', serverConfig, async (config, { log, releases }) => {
     claimLeaseMs: config.claimLeaseMs,
     adminKeys: config.adminKeys,
     paymentWindow: config.paymentWindow,
+    walletPageUrl: config.walletPageUrl,
   };
   const app = createHttpApp({
     log,
@@ -45,7 +46,7 @@ runService('payment-api', serverConfig, async (config, { log, releases }) => {
       breakerOpen.set(breaker.isOpen() ? 1 : 0);
       return register.metrics();
     },
-    contentSecurityPolicy: contentSecurityPolicyOf(config.paymentWindow),
+    contentSecurityPolicy: OWN_PAGES_POLICY,
     routes: (express) => paymentRoutes(express, world),
   });
   const server = await listen(app, config.port, config.host);

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { DeadLettered } from '#contracts/generated-types';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { openTestDatabase, testCodec, type TestDatabase } from './database.fixture';
-import { arrivalOf, blockedAggregates, park, type Parking } from './dead-letters';
+import { arrivalOf, deadLettersFor, park, redriveOf, resolveDeadLetter, type Parking } from './dead-letters';
 import { inTransaction, isDuplicateKey } from './transaction';
 
 const { encode, decode } = testCodec();
@@ -39,20 +39,20 @@ function message(over: Partial<ConsumedMessage> = {}): ConsumedMessage {
 
 function parking(of: ConsumedMessage, over: Partial<Parking> = {}): Parking {
   return {
-    consumer: CONSUMER,
-    deadLetterTopic: 'wallet_payment_dlq',
     message: of,
     error: 'not an Avro frame',
     deadLetterId: randomUUID(),
+    isReopened: false,
     eventId: randomUUID(),
-    parkedAt: NOW,
     ...over,
   };
 }
 
+const LOT = { consumer: CONSUMER, deadLetterTopic: 'wallet_payment_dlq', parkedAt: NOW } as const;
+
 async function parked(of: ConsumedMessage, over: Partial<Parking> = {}) {
   const what = parking(of, over);
-  await inTransaction(database.db, (tx) => park(tx, encode, what));
+  await inTransaction(database.db, (tx) => park(tx, encode, LOT, [what]));
   const row = await database.db.deadLetter.findUniqueOrThrow({ where: { id: what.deadLetterId } });
   const outbox = await database.db.outbox.findUniqueOrThrow({ where: { id: what.eventId } });
   const event = (await decode(Buffer.from(outbox.payload))).value as DeadLettered;
@@ -150,7 +150,7 @@ describe('park', () => {
       payloadSize: 3,
       parkedAt: NOW,
     });
-    expect(inbox).toHaveLength(1);
+    expect(inbox).toMatchObject([{ applied: false }]);
   });
 
   it('When the value is large and a part of a larger buffer, then the row has all of it, the event 64 KiB', async () => {
@@ -188,14 +188,14 @@ describe('park', () => {
   it('When the same message is parked twice, then the second is refused', async () => {
     const of = message();
     await parked(of);
-    const again = inTransaction(database.db, (tx) => park(tx, encode, parking(of)));
+    const again = inTransaction(database.db, (tx) => park(tx, encode, LOT, [parking(of)]));
     expect(isDuplicateKey(await again.catch((error: unknown) => error))).toBe(true);
   });
 
   it('When the transaction is rolled back, then nothing is parked and nothing is told', async () => {
     const what = parking(message());
     await inTransaction(database.db, async (tx) => {
-      await park(tx, encode, what);
+      await park(tx, encode, LOT, [what]);
       throw new Error('no');
     }).catch(() => {});
     expect(await database.db.deadLetter.count({ where: { id: what.deadLetterId } })).toBe(0);
@@ -203,33 +203,81 @@ describe('park', () => {
   });
 });
 
-describe('blockedAggregates', () => {
-  it('When an order has a parked message that nobody has settled, then its later events wait', async () => {
-    const [open, redriving, resolved, theirs] = [message(), message(), message(), message()];
+describe('several messages at once', () => {
+  it('When a batch is parked, then each has its row, its event and its inbox row', async () => {
+    const batch = Array.from({ length: 20 }, () => parking(message()));
+    await inTransaction(database.db, (tx) => park(tx, encode, LOT, batch));
+    const ids = batch.map(({ deadLetterId }) => deadLetterId);
+    expect(await database.db.deadLetter.count({ where: { id: { in: ids } } })).toBe(20);
+    const events = batch.map(({ eventId }) => eventId);
+    expect(await database.db.outbox.count({ where: { id: { in: events } } })).toBe(20);
+    const arrived = batch.map(({ message: of }) => of.headers['id'] ?? '');
+    expect(await database.db.inbox.count({ where: { eventId: { in: arrived }, applied: false } })).toBe(20);
+    await inTransaction(database.db, (tx) => park(tx, encode, LOT, []));
+  });
+
+  it('When a redriven message fails again, then its dead letter opens again and is announced again', async () => {
+    const first = message();
+    const { what } = await parked(first);
+    const id = what.deadLetterId;
+    await database.db.deadLetter.update({ where: { id }, data: { status: 'REDRIVING' } });
+    const again = message({ key: first.key, headers: { id: randomUUID(), redriveOf: id } });
+    expect(redriveOf(again)).toBe(id);
+    const { row, outbox } = await parked(again, { deadLetterId: id, isReopened: true, error: 'still bad' });
+    expect(row).toMatchObject({ status: 'OPEN', error: 'still bad', eventId: first.headers['id'] });
+    expect(outbox.idempotencyKey).toBe(`deadletter.DeadLettered:${id}:${again.headers['id']}`);
+  });
+});
+
+describe('the dead letters of orders', () => {
+  it('When orders and redriven ones are asked for, then each letter comes once, and no other consumer’s', async () => {
+    const [open, redriving, closed, theirs] = [message(), message(), message(), message()];
     const ids = new Map<ConsumedMessage, string>();
-    for (const one of [open, redriving, resolved]) ids.set(one, (await parked(one)).what.deadLetterId);
+    for (const one of [open, redriving, closed]) ids.set(one, (await parked(one)).what.deadLetterId);
     await inTransaction(database.db, (tx) =>
-      park(
-        tx,
-        encode,
-        parking(theirs, { consumer: 'wallet-service', deadLetterTopic: 'payment_wallet_dlq' }),
-      ),
+      park(tx, encode, { ...LOT, consumer: 'wallet-service', deadLetterTopic: 'payment_wallet_dlq' }, [
+        parking(theirs),
+      ]),
     );
     await database.db.deadLetter.update({
       where: { id: ids.get(redriving) ?? '' },
       data: { status: 'REDRIVING' },
     });
     await database.db.deadLetter.update({
-      where: { id: ids.get(resolved) ?? '' },
-      data: { status: 'RESOLVED' },
+      where: { id: ids.get(closed) ?? '' },
+      data: { status: 'RESOLVED', closedFromSeq: 2, closedToSeq: 3 },
     });
-    const orderIds = [open, redriving, resolved, theirs].map(({ key }) => String(key));
-    expect(await blockedAggregates(database.db, CONSUMER, [...orderIds, 'never'])).toEqual(
-      new Map([
-        [String(open.key), ids.get(open)],
-        [String(redriving.key), ids.get(redriving)],
-      ]),
+    const found = await inTransaction(database.db, (tx) =>
+      deadLettersFor(tx, CONSUMER, {
+        orderIds: [open, redriving, closed, theirs].map(({ key }) => String(key)),
+        redriven: [ids.get(redriving) ?? '', randomUUID()],
+      }),
     );
-    expect(await blockedAggregates(database.db, CONSUMER, [])).toEqual(new Map());
+    const state = { seq: 2, closed: null };
+    expect(found).toEqual([
+      { id: ids.get(redriving), orderId: String(redriving.key), ...state, status: 'REDRIVING' },
+      { id: ids.get(open), orderId: String(open.key), ...state, status: 'OPEN' },
+      {
+        id: ids.get(closed),
+        orderId: String(closed.key),
+        seq: 2,
+        status: 'RESOLVED',
+        closed: { fromSeq: 2, toSeq: 3 },
+      },
+    ]);
+  });
+
+  it('When a letter is resolved, then it says by which consumer and how; a closed one stays as it is', async () => {
+    const id = (await parked(message())).what.deadLetterId;
+    const resolve = (resolution: string) =>
+      inTransaction(database.db, (tx) => resolveDeadLetter(tx, CONSUMER, { id, resolution, now: NOW }));
+    await resolve('settled');
+    await resolve('again');
+    expect(await database.db.deadLetter.findUnique({ where: { id } })).toMatchObject({
+      status: 'RESOLVED',
+      resolvedBy: CONSUMER,
+      resolvedAt: NOW,
+      resolution: 'settled',
+    });
   });
 });

@@ -3,10 +3,10 @@ import type { Encode } from '#contracts/codec';
 import { HEADER, type TopicName } from '#contracts/topics';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { isTraceparent } from '#kit/trace-context';
-import type { Reader, Tx } from './database';
-import { Prisma } from './generated/client';
+import { Prisma, type Reader, type Tx } from './database';
+import type { DeadLetterState } from './dead-letters.rules';
 import { arrive, type Arrival } from './inbox';
-import { depart } from './outbox';
+import { depart, type Departure } from './outbox';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const SEQUENCE = /^[1-9]\d{0,8}$/;
@@ -38,72 +38,187 @@ export function arrivalOf(message: ConsumedMessage): Arrival {
   };
 }
 
+/** The dead letter that a redriven message names; `null` for an ordinary one. */
+export function redriveOf({ headers }: ConsumedMessage): string | null {
+  const id = headers[HEADER.redriveOf] ?? '';
+  return UUID.test(id) ? id : null;
+}
+
 export interface Parking {
-  consumer: string;
-  deadLetterTopic: TopicName;
   message: ConsumedMessage;
   /** Why, in words for an operator. */
   error: string;
+  /** A new dead letter's id, or, of a redriven event that failed again, the one that opens again. */
   deadLetterId: string;
+  isReopened: boolean;
+  /** Of the event on the dead-letter topic. */
   eventId: string;
+}
+
+export interface ParkingLot {
+  consumer: string;
+  deadLetterTopic: TopicName;
   parkedAt: Date;
 }
 
-/**
- * Parks a message that cannot be processed: its row with the original bytes, its event for the dead-letter topic, and
- * its inbox row, all in the caller's transaction. The partition goes on behind it.
- */
-export async function park(tx: Tx, encode: Encode, parking: Parking): Promise<void> {
-  const { consumer, message, error, deadLetterId, parkedAt } = parking;
+const eventTypeOf = ({ headers }: ConsumedMessage): string | null =>
+  headers[HEADER.eventType]?.slice(0, EVENT_TYPE_CHARACTERS_MAX) ?? null;
+
+/** What the dead-letter topic says of a parked message. A redriven one that fails again is announced again. */
+function deadLettered({ deadLetterTopic, parkedAt }: ParkingLot, parking: Parking): Departure {
+  const { message, deadLetterId, isReopened, error } = parking;
   const { topic, partition, offset, key, value, headers } = message;
-  const arrival = arrivalOf(message);
-  const eventType = headers[HEADER.eventType]?.slice(0, EVENT_TYPE_CHARACTERS_MAX) ?? null;
+  const { eventId, aggregateId } = arrivalOf(message);
+  const position = Number(offset);
+  if (!Number.isSafeInteger(position)) throw new RangeError(`offset ${offset} is beyond exact numbers`);
   const traceparent = headers[HEADER.traceparent] ?? '';
-  const shortError = error.slice(0, ERROR_CHARACTERS_MAX);
+  return {
+    eventId: parking.eventId,
+    topic: deadLetterTopic,
+    aggregateId: aggregateId ?? deadLetterId,
+    seq: null,
+    record: 'deadletter.DeadLettered',
+    value: {
+      deadLetterId,
+      topic,
+      partition,
+      offset: position,
+      eventId,
+      eventType: eventTypeOf(message),
+      key: key?.subarray(0, KEY_BYTES_MAX).toString('utf8') ?? null,
+      error: error.slice(0, ERROR_CHARACTERS_MAX),
+      payload: Buffer.from(value?.subarray(0, TOPIC_PAYLOAD_BYTES_MAX) ?? []),
+      payloadSize: value?.length ?? 0,
+      parkedAt,
+    },
+    idempotencyKey: `deadletter.DeadLettered:${deadLetterId}${isReopened ? `:${eventId}` : ''}`,
+    // Anything may stand in a header; what the column does not take would block the partition.
+    traceparent: isTraceparent(traceparent) ? traceparent : null,
+  };
+}
+
+/** Keeps messages whole: bytes, key and headers as they came, and where they stand in the topic. */
+async function insertDeadLetters(
+  tx: Tx,
+  { consumer, parkedAt }: ParkingLot,
+  parkings: readonly Parking[],
+): Promise<void> {
+  if (parkings.length === 0) return;
+  const rows = parkings.map(({ deadLetterId, message, error }) => {
+    const { topic, partition, offset, key, value, headers } = message;
+    const arrival = arrivalOf(message);
+    return Prisma.sql`(${deadLetterId}, ${consumer}, ${topic}, ${partition}, ${offset}, ${arrival.eventId},
+      ${eventTypeOf(message)}, ${key?.subarray(0, KEY_BYTES_MAX) ?? null}, ${arrival.aggregateId},
+      ${arrival.eventSeq}, ${JSON.stringify(headers)}, ${value}, ${error.slice(0, ERROR_CHARACTERS_MAX)},
+      ${parkedAt})`;
+  });
   await tx.$executeRaw`
     INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, event_type, message_key,
       aggregate_id, event_seq, headers, payload, error, parked_at)
-    VALUES (${deadLetterId}, ${consumer}, ${topic}, ${partition}, ${offset}, ${arrival.eventId}, ${eventType},
-      ${key?.subarray(0, KEY_BYTES_MAX) ?? null}, ${arrival.aggregateId}, ${arrival.eventSeq},
-      ${JSON.stringify(headers)}, ${value}, ${shortError}, ${parkedAt})`;
-  await depart(tx, encode, [
-    {
-      eventId: parking.eventId,
-      topic: parking.deadLetterTopic,
-      aggregateId: arrival.aggregateId ?? deadLetterId,
-      seq: null,
-      record: 'deadletter.DeadLettered',
-      value: {
-        deadLetterId,
-        topic,
-        partition,
-        offset: Number(offset),
-        eventId: arrival.eventId,
-        eventType,
-        key: key?.subarray(0, KEY_BYTES_MAX).toString('utf8') ?? null,
-        error: shortError,
-        payload: value?.subarray(0, TOPIC_PAYLOAD_BYTES_MAX) ?? Buffer.alloc(0),
-        payloadSize: value?.length ?? 0,
-        parkedAt,
-      },
-      idempotencyKey: `deadletter.DeadLettered:${deadLetterId}`,
-      // Anything may stand in a header; what the column does not take would block the partition.
-      traceparent: isTraceparent(traceparent) ? traceparent : null,
-    },
-  ]);
-  await arrive(tx, consumer, [arrival]);
+    VALUES ${Prisma.join(rows)}`;
 }
 
-/** Orders of which a message is parked and not yet settled: later events of them must wait behind it. */
-export async function blockedAggregates(
+/**
+ * Parks messages that cannot be processed: their rows with the original bytes, their events for the dead-letter topic,
+ * and their inbox rows, all in the caller's transaction. The partition goes on behind them.
+ */
+export async function park(
+  tx: Tx,
+  encode: Encode,
+  lot: ParkingLot,
+  parkings: readonly Parking[],
+): Promise<void> {
+  if (parkings.length === 0) return;
+  await arrive(
+    tx,
+    lot.consumer,
+    parkings.map(({ message }) => arrivalOf(message)),
+    { applied: false },
+  );
+  await insertDeadLetters(
+    tx,
+    lot,
+    parkings.filter(({ isReopened }) => !isReopened),
+  );
+  for (const { deadLetterId, error } of parkings.filter(({ isReopened }) => isReopened)) {
+    await tx.$executeRaw`
+      UPDATE dead_letters SET status = 'OPEN', error = ${error.slice(0, ERROR_CHARACTERS_MAX)}
+      WHERE id = ${deadLetterId} AND status <> 'RESOLVED'`;
+  }
+  await depart(
+    tx,
+    encode,
+    parkings.map((parking) => deadLettered(lot, parking)),
+  );
+}
+
+interface StateRow {
+  id: string;
+  aggregate_id: string | null;
+  event_seq: number | null;
+  status: DeadLetterState['status'];
+  closed_from_seq: number | null;
+  closed_to_seq: number | null;
+}
+
+const toState = (row: StateRow): DeadLetterState => ({
+  id: row.id,
+  orderId: row.aggregate_id,
+  seq: row.event_seq,
+  status: row.status,
+  closed:
+    row.closed_from_seq === null || row.closed_to_seq === null
+      ? null
+      : { fromSeq: row.closed_from_seq, toSeq: row.closed_to_seq },
+});
+
+/**
+ * Every dead letter of these orders, whatever its status, in the order of parking, and the ones that redriven events
+ * name: those are locked, so that nobody closes one while its event is settled.
+ */
+export async function deadLettersFor(
+  tx: Tx,
+  consumer: string,
+  { orderIds, redriven }: { orderIds: readonly string[]; redriven: readonly string[] },
+): Promise<DeadLetterState[]> {
+  const locked = await lockDeadLetters(tx, consumer, redriven);
+  const lockedIds = new Set(locked.map(({ id }) => id));
+  const others = await deadLettersOf(tx, consumer, orderIds);
+  return [...locked, ...others.filter(({ id }) => !lockedIds.has(id))];
+}
+
+async function lockDeadLetters(tx: Tx, consumer: string, ids: readonly string[]): Promise<DeadLetterState[]> {
+  if (ids.length === 0) return [];
+  const rows = await tx.$queryRaw<StateRow[]>`
+    SELECT id, aggregate_id, event_seq, status, closed_from_seq, closed_to_seq
+    FROM dead_letters FORCE INDEX (dead_letters_id_key)
+    WHERE consumer = ${consumer} AND id IN (${Prisma.join([...ids].sort())})
+    ORDER BY id FOR UPDATE`;
+  return rows.map(toState);
+}
+
+/** Every dead letter of these orders, whatever its status, in the order of parking. */
+export async function deadLettersOf(
   db: Reader,
   consumer: string,
-  aggregateIds: readonly string[],
-): Promise<Map<string, string>> {
-  if (aggregateIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ aggregate_id: string; id: string }[]>`
-    SELECT aggregate_id, MIN(id) AS id FROM dead_letters
-    WHERE consumer = ${consumer} AND aggregate_id IN (${Prisma.join([...aggregateIds])}) AND status <> 'RESOLVED'
-    GROUP BY aggregate_id`;
-  return new Map(rows.map((row) => [row.aggregate_id, row.id]));
+  orderIds: readonly string[],
+): Promise<DeadLetterState[]> {
+  if (orderIds.length === 0) return [];
+  const rows = await db.$queryRaw<StateRow[]>`
+    SELECT id, aggregate_id, event_seq, status, closed_from_seq, closed_to_seq FROM dead_letters
+    WHERE consumer = ${consumer} AND aggregate_id IN (${Prisma.join([...orderIds])})
+    ORDER BY no`;
+  return rows.map(toState);
+}
+
+/** The redriven event needs nothing more: it was settled in this very transaction, or had been before. */
+export async function resolveDeadLetter(
+  tx: Tx,
+  consumer: string,
+  { id, resolution, now }: { id: string; resolution: string; now: Date },
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE dead_letters SET status = 'RESOLVED', resolved_by = ${consumer}, resolved_at = ${now},
+      resolution = ${resolution}
+    WHERE id = ${id} AND status <> 'RESOLVED'`;
 }

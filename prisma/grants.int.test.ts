@@ -47,6 +47,8 @@ const MAY: Record<Role, Record<string, string>> = {
     outbox: 'SI',
     inbox: 'S',
     dead_letters: 'SU',
+    dead_letter_actions: 'SI',
+    ledger_checkpoints: 'SIU',
     event_schemas: 'S',
     cdc_heartbeat: 'S',
     _prisma_migrations: 'S',
@@ -87,6 +89,7 @@ async function attempt(role: UserRole, sql: string): Promise<number> {
 }
 
 const DENIED = [1142, 1143, 1044, 1227];
+const SIGNALED = 1644;
 
 async function statementsOf(table: string): Promise<Record<'S' | 'I' | 'U' | 'D', string>> {
   const [column] = await database.administer<{ name: string }[]>(
@@ -119,7 +122,7 @@ describe('the MySQL users', () => {
     expect(found).toEqual(MAY[role]);
   });
 
-  it.each(['payment_order_histories', 'wallet_transactions', 'outbox', 'inbox'])(
+  it.each(['payment_order_histories', 'wallet_transactions', 'outbox', 'inbox', 'dead_letter_actions'])(
     'Nobody but the migrator changes or removes a row of %s',
     async (table) => {
       const { U, D } = await statementsOf(table);
@@ -131,12 +134,30 @@ describe('the MySQL users', () => {
     },
   );
 
+  it('Not even the migrator or an administrator changes or removes a ledger line', async () => {
+    await database.administer(
+      `INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id,
+         event_id, idempotency_key, line_hash, created_at)
+       VALUES (1, 1, 'CREDIT', 1, 1, 1, 'order', 'event', 'CREDIT:1', '', NOW(3))`,
+    );
+    const [change, remove] = [
+      'UPDATE wallet_transactions SET amount = amount + 1',
+      'DELETE FROM wallet_transactions',
+    ];
+    for (const sql of [change, remove]) {
+      expect(await attempt('migrator', sql)).toBe(SIGNALED);
+      await expect(database.administer(sql)).rejects.toThrow(/a ledger line is never .*counter-line/);
+    }
+    expect(await database.administer('SELECT amount FROM wallet_transactions')).toEqual([{ amount: '1.00' }]);
+  });
+
   it.each([...ROLES])('%s cannot make, change or drop tables, nor grant what it has', async (role) => {
     for (const sql of [
       'CREATE TABLE mine (no INT)',
       'DROP TABLE wallets',
       'ALTER TABLE outbox ADD COLUMN mine INT',
       'TRUNCATE TABLE outbox',
+      'DROP TRIGGER wallet_transactions_no_update',
       'CREATE TRIGGER mine BEFORE INSERT ON outbox FOR EACH ROW SET @x = 1',
       "GRANT SELECT ON outbox TO 'ops'@'%'",
     ]) {

@@ -37,7 +37,7 @@ describe('arrive', () => {
       where: { eventId: { in: [first.eventId, second.eventId] } },
     });
     const { processedAt, ...row } = rows.find(({ eventId }) => eventId === first.eventId) ?? {};
-    expect(row).toEqual({ consumer: WALLET, ...first });
+    expect(row).toEqual({ consumer: WALLET, ...first, applied: true });
     expect(Math.abs((processedAt?.getTime() ?? 0) - Date.now())).toBeLessThan(30_000);
     expect(rows.find(({ eventId }) => eventId === second.eventId)).toMatchObject({
       aggregateId: null,
@@ -97,13 +97,14 @@ describe('what is known', () => {
     );
   });
 
-  it('When sequences are asked for, then every content that came under a number is told', async () => {
+  it('When sequences are asked for, then every content that took a number is told, and none that was parked', async () => {
     const orderId = randomUUID();
     const of = (eventSeq: number | null, payloadHash: string) =>
       arrival({ aggregateId: orderId, eventSeq, payloadHash });
     const [a, b, c] = ['a', 'b', 'c'].map((letter) => letter.repeat(64)) as [string, string, string];
     await settle(WALLET, of(1, a), of(1, b), of(2, c), of(null, c), arrival());
     await settle(PAYMENT, of(3, c));
+    await inTransaction(database.db, (tx) => arrive(tx, WALLET, [of(2, b)], { applied: false }));
     expect(await knownSequences(database.db, WALLET, [orderId, 'another'])).toEqual(
       new Map([
         [`${orderId}#1`, new Set([a, b])],

@@ -29,7 +29,7 @@ export async function knownEventIds(
   return new Set(rows.map((row) => row.event_id));
 }
 
-/** What was dealt with under these orders' sequence numbers: hashes by `{orderId}#{seq}`. */
+/** What took these orders' sequence numbers, not what was only parked under them: hashes by `{orderId}#{seq}`. */
 export async function knownSequences(
   db: Reader,
   consumer: string,
@@ -41,7 +41,8 @@ export async function knownSequences(
     { aggregate_id: string; event_seq: number | bigint; payload_hash: string }[]
   >`
     SELECT aggregate_id, event_seq, payload_hash FROM inbox
-    WHERE consumer = ${consumer} AND aggregate_id IN (${Prisma.join([...aggregateIds])}) AND event_seq IS NOT NULL`;
+    WHERE consumer = ${consumer} AND aggregate_id IN (${Prisma.join([...aggregateIds])}) AND event_seq IS NOT NULL
+      AND applied`;
   for (const row of rows) {
     const key = `${row.aggregate_id}#${row.event_seq}`;
     known.set(key, (known.get(key) ?? new Set()).add(row.payload_hash));
@@ -52,16 +53,23 @@ export async function knownSequences(
 /**
  * Marks events as dealt with, in the transaction of their effect.
  *
+ * @param options.applied false for messages that were parked, or had nothing left to do
+ *
  * @throws a duplicate-key error (`isDuplicateKey`) when another consumer was faster: nothing of the batch holds then.
  */
-export async function arrive(tx: Tx, consumer: string, arrivals: readonly Arrival[]): Promise<void> {
+export async function arrive(
+  tx: Tx,
+  consumer: string,
+  arrivals: readonly Arrival[],
+  { applied = true }: { applied?: boolean } = {},
+): Promise<void> {
   if (arrivals.length === 0) return;
   const rows = arrivals.map(
     (a) => Prisma.sql`(${consumer}, ${a.eventId}, ${a.topic}, ${a.partition}, ${a.offset}, ${a.aggregateId},
-      ${a.eventSeq}, ${a.payloadHash}, ${a.publishedAt})`,
+      ${a.eventSeq}, ${a.payloadHash}, ${applied}, ${a.publishedAt})`,
   );
   await tx.$executeRaw`
     INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash,
-      published_at)
+      applied, published_at)
     VALUES ${Prisma.join(rows)}`;
 }

@@ -12,6 +12,8 @@ export interface DatabaseProxy {
    * `andThen` is "refuse", new connections are cut as well.
    */
   cutCommits(count: number, andThen?: 'serve' | 'refuse'): void;
+  /** The next COMMIT arrives only after `delayMs`; its client's connection breaks at once. */
+  delayCommit(delayMs: number): void;
   /** Serves again. */
   serve(): void;
   cuts: () => number;
@@ -25,11 +27,13 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
   let commitsToCut = 0;
   let after: 'serve' | 'refuse' = 'serve';
   let cuts = 0;
+  let delayMs = 0;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     if (isRefusing) return void client.destroy();
     const upstream = connect(port, '127.0.0.1');
     let isCut = false;
+    let isLate = false;
     client.on('data', (chunk: Buffer) => {
       if (isSilent) return;
       if (commitsToCut > 0 && chunk.toString('latin1').endsWith(COMMIT)) {
@@ -37,6 +41,14 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
         cuts += 1;
         isCut = true;
         isRefusing = after === 'refuse';
+      }
+      if (delayMs > 0 && chunk.toString('latin1').endsWith(COMMIT)) {
+        // The session lives on with its locks; what it was told last is still on its way.
+        isLate = true;
+        setTimeout(() => upstream.write(chunk), delayMs);
+        delayMs = 0;
+        client.destroy();
+        return;
       }
       upstream.write(chunk);
     });
@@ -53,7 +65,7 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
       one.on('error', () => {});
       one.on('close', () => {
         sockets.delete(one);
-        other.destroy();
+        if (!isLate) other.destroy();
       });
     }
   });
@@ -66,6 +78,9 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
     cutCommits(count, andThen = 'serve') {
       commitsToCut = count;
       after = andThen;
+    },
+    delayCommit(ms) {
+      delayMs = ms;
     },
     serve() {
       isRefusing = false;

@@ -10,12 +10,14 @@ export interface TransactionOptions {
   isolation?: 'ReadCommitted' | 'RepeatableRead';
   /** How often the transaction runs at most, the first time included. */
   attemptsMax?: number;
-  /** A transaction open for longer is rolled back. */
+  /** A transaction open for longer takes no further statement and is rolled back. */
   timeoutMs?: number;
   /** Told of each repetition: deadlocks are normal, many are a symptom. */
   onRetry?: (error: unknown, attempt: number) => void;
 }
 
+/** Longer than any process lives. See `withDeadline`. */
+const PRISMA_TIMEOUT_MS = 2 ** 31 - 1;
 const BACKOFF_BASE_MS = 15;
 const ACQUIRE_TIMEOUT_MS = 5_000;
 
@@ -58,14 +60,42 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const number = mysqlErrorNumber(error) ?? 0;
   // The driver numbers its own errors (connection refused, lost, none free) from 45000.
   if (UNAVAILABLE.has(number) || (number >= 45_000 && number < 46_000)) return true;
+  if (isTooSlow(error)) return true;
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' && UNAVAILABLE_PRISMA.has(code);
 }
 
+/** The transaction was rolled back because it took longer than its limit. */
+class TransactionTooSlowError extends Error {
+  override readonly name = 'TransactionTooSlowError';
+}
+
 /** Was the transaction rolled back because it took longer than its limit? */
-export function isTooSlow(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return code === 'P2028' && /expired transaction|timeout for this transaction/i.test(String(error));
+export const isTooSlow = (error: unknown): boolean => error instanceof TransactionTooSlowError;
+
+/**
+ * A transaction that refuses further statements once its time is over; the work ends by that error, and then it is rolled
+ * back. Prisma's own limit rolls back while the work still runs, and what the work sends afterwards is committed by itself:
+ * half a transaction. So Prisma's limit is set out of reach. One statement may outlast the limit, by as much as MySQL waits
+ * for a lock and the connection for an answer.
+ */
+function withDeadline(tx: Tx, timeoutMs: number): Tx {
+  const deadlineMs = performance.now() + timeoutMs;
+  const checked = <T extends object>(target: T, isModel: boolean): T =>
+    new Proxy(target, {
+      get(owner, name) {
+        const value: unknown = Reflect.get(owner, name, owner);
+        if (typeof value === 'function') {
+          return (...args: unknown[]): unknown => {
+            if (performance.now() > deadlineMs)
+              throw new TransactionTooSlowError(`not done within ${timeoutMs} ms: rolled back`);
+            return Reflect.apply(value, owner, args);
+          };
+        }
+        return !isModel && typeof value === 'object' && value !== null ? checked(value, true) : value;
+      },
+    });
+  return checked(tx, false);
 }
 
 /** Did a unique key refuse the row? */
@@ -84,10 +114,10 @@ export async function inTransaction<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.$transaction(work, {
+      return await db.$transaction((tx) => work(withDeadline(tx, timeoutMs)), {
         isolationLevel: Prisma.TransactionIsolationLevel[isolation],
         maxWait: ACQUIRE_TIMEOUT_MS,
-        timeout: timeoutMs,
+        timeout: PRISMA_TIMEOUT_MS,
       });
     } catch (error) {
       if (attempt >= attemptsMax || !RETRIABLE.has(mysqlErrorNumber(error) ?? 0)) throw error;

@@ -1,6 +1,8 @@
 import type { RunningServer } from '#kit/http';
 import { createHttpApp, listen } from '#kit/http';
 import { createLog } from '#kit/log';
+import { Registry } from 'prom-client';
+import { openDatabase } from '#prisma/database';
 import { walletRoutes } from './routes';
 import {
   canceled,
@@ -10,8 +12,9 @@ import {
   line,
   useSettlements,
 } from './settle-payments/settlement.fixture';
+import { registerWalletMetrics } from './wallets.metrics';
 
-const { administer, consumer, database, seller } = useSettlements();
+const { administer, consumer, database, payOut, seller } = useSettlements();
 const KEY = 'a-key';
 let server: RunningServer;
 
@@ -68,6 +71,47 @@ describe('the wallet API', () => {
       },
     ]);
     expect(data['nextCursor']).toBeNull();
+  });
+
+  it('When a refund is larger than what is left, then the balance is shown as below zero, and can be asked for', async () => {
+    const [debtor, other] = [await seller(), await seller()];
+    const [paid, paidOut] = [confirmed([line(debtor, 5_000n)]), confirmed([line(other, 1n)])];
+    await consumer()([confirmedMessage(paid), confirmedMessage(paidOut)]);
+    await payOut(debtor, 3_000n);
+    await consumer()([canceledMessage(canceled(paid, paid.lines), 2)]);
+
+    expect(await get(`/api/wallets/${debtor}`)).toMatchObject({
+      data: { balance: -3_000, isNegative: true },
+    });
+    expect(await get(`/api/wallets/${other}`)).toMatchObject({ data: { balance: 1, isNegative: false } });
+    const sellersOf = async (query: string) =>
+      ((await get(`/api/wallets?limit=200&${query}`)).data['walletList'] as { sellerNo: number }[]).map(
+        ({ sellerNo }) => sellerNo,
+      );
+    expect(await sellersOf('negative=true')).toEqual([debtor]);
+    expect(await sellersOf('negative=false')).toContain(other);
+    expect(await sellersOf('negative=false')).not.toContain(debtor);
+    expect(await sellersOf('')).toEqual(expect.arrayContaining([debtor, other]));
+    expect(await get('/api/wallets?negative=yes')).toMatchObject({ code: 400, errorCode: 'PEC0008' });
+
+    const registry = new Registry();
+    registerWalletMetrics(registry, database(), createLog('test', 'silent'));
+    const metrics = await registry.metrics();
+    expect(metrics).toMatch(/^wallet_negative_balances 1$/m);
+    expect(metrics).toMatch(/^wallet_negative_balance_won 3000$/m);
+    // The index of what is owed stays empty of all others: the reading costs nothing on a million wallets.
+    const [plan] = (await administer(
+      'EXPLAIN FORMAT=JSON SELECT COUNT(*), SUM(owed) FROM wallets WHERE owed IS NOT NULL',
+    )) as { EXPLAIN: string }[];
+    expect(plan?.EXPLAIN).toMatch(/"key": "wallets_owed_idx"/);
+  });
+
+  it('When the database does not answer, then the metrics do, and say that they do not know', async () => {
+    const nobody = openDatabase('mysql://wallet_service:wallet_service@127.0.0.1:1/payment_eda', 1);
+    const registry = new Registry();
+    registerWalletMetrics(registry, nobody, createLog('test', 'silent'));
+    expect(await registry.metrics()).toMatch(/^wallet_negative_balances Nan$/im);
+    await nobody.$disconnect();
   });
 
   it('When lines are read page by page, then each is seen once, newest first', async () => {

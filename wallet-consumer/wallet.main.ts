@@ -10,6 +10,7 @@ import { createKafka } from '#kit/kafka';
 import { startConsumerLoop, type ConsumerLoop } from '#kit/kafka-consumer';
 import { createLog, type Logger } from '#kit/log';
 import { runUntilSignal } from '#kit/process';
+import { OWN_PAGES_POLICY } from '#kit/pages';
 import { Releases } from '#kit/releases';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
@@ -18,6 +19,7 @@ import { readWalletConfig, type WalletConfig } from './config';
 import { walletRoutes } from './routes';
 import { createSettlementConsumer } from './settle-payments/settle-payments.consumer';
 import { createSettlementMetrics } from './settle-payments/settle-payments.metrics';
+import { registerWalletMetrics } from './wallets.metrics';
 
 const TOPIC = 'payment';
 const RELEASE_TIMEOUT_MS = 25_000;
@@ -37,6 +39,7 @@ async function start(
 
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
+  registerWalletMetrics(metrics, db, log);
   let loop: ConsumerLoop | undefined;
   const app = createHttpApp({
     log,
@@ -48,6 +51,7 @@ async function start(
       },
     },
     isDependencyDown: isDatabaseUnavailable,
+    contentSecurityPolicy: OWN_PAGES_POLICY,
     metrics: () => metrics.metrics(),
     isAlive: () => loop?.isAlive() ?? true,
     routes: walletRoutes(db, config.adminApiKeys),

@@ -120,7 +120,7 @@ test.each<[string, (settled: PaymentSettled) => ConsumedMessage, RegExp]>([
     /is no line of the order/,
   ],
   ['a line less', (s) => message({ ...s, entries: s.entries.slice(1) }), /1 of 2 lines/],
-  ['a gap in the sequence', (s) => message(s, 2), /one is missing/],
+  ['a gap in the sequence', (s) => message(s, 2), /1 is missing/],
   [
     'a key that is not the order',
     (s) => message(s, 1, { key: Buffer.from('other-order') }),
@@ -165,11 +165,115 @@ test.each<[string, (settled: PaymentSettled) => ConsumedMessage, RegExp]>([
 
 test('When a message of an order is parked, then later ones of the order wait behind it, others do not', async () => {
   const [settled, other] = [await paid(), await paid()];
-  await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk') }));
+  await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk'), headers: {} }));
   await acknowledgeSettlement(world, message(settled));
   await acknowledgeSettlement(world, message(other));
   expect(outcomes).toEqual(['parked', 'parked', 'acknowledged']);
   expect((await deadLetters(settled.orderId)).at(-1)?.error).toMatch(/behind the parked message/);
+});
+
+test('When another content takes an acknowledged number, then it is parked; what was parked under a number does not count', async () => {
+  const settled = await paid();
+  const other = { ...settled, settledAt: new Date(settled.settledAt.getTime() + 1) };
+  await acknowledgeSettlement(world, message(settled));
+  await acknowledgeSettlement(world, message(other));
+  await acknowledgeSettlement(world, message(other));
+  await acknowledgeSettlement(world, message(settled));
+  expect(outcomes).toEqual(['acknowledged', 'parked', 'parked', 'duplicate']);
+  expect((await deadLetters(settled.orderId)).map(({ error }) => error)).toEqual([
+    'event 1 was acknowledged before, with another content',
+    'event 1 was acknowledged before, with another content',
+  ]);
+});
+
+describe('redriving', () => {
+  const redriven = (value: PaymentSettled, id: string, over: Partial<ConsumedMessage> = {}) => {
+    const of = message(value, 1, over);
+    return { ...of, headers: { ...of.headers, [HEADER.redriveOf]: id } };
+  };
+  const statuses = async (orderId: string) =>
+    (await deadLetters(orderId)).map(({ status, resolved_by }) => [status, resolved_by]);
+  const close = (id: string) =>
+    api.database.administer("UPDATE dead_letters SET status = 'RESOLVED' WHERE id = ?", [id]);
+
+  test('When the reason is gone, then the redriven message is acknowledged and resolves its dead letter', async () => {
+    const settled = await paid();
+    const { orderId } = settled;
+    // The reason: nobody knows the order yet.
+    await api.database.administer('UPDATE payment_events SET order_id = ? WHERE order_id = ?', [
+      `away-${orderId.slice(0, 36)}`,
+      orderId,
+    ]);
+    await acknowledgeSettlement(world, message(settled));
+    const [letter] = await deadLetters(orderId);
+    await acknowledgeSettlement(world, redriven(settled, letter.id));
+    expect(await statuses(orderId)).toEqual([['OPEN', null]]);
+    await api.database.administer('UPDATE payment_events SET order_id = ? WHERE order_id = ?', [
+      orderId,
+      `away-${orderId.slice(0, 36)}`,
+    ]);
+    await acknowledgeSettlement(world, redriven(settled, letter.id));
+    await acknowledgeSettlement(world, redriven(settled, letter.id));
+    expect(outcomes).toEqual(['parked', 'parked', 'acknowledged', 'duplicate']);
+    expect(await statuses(orderId)).toEqual([['RESOLVED', 'payment-service']]);
+    expect(await isWalletDone(orderId)).toBe(true);
+  });
+
+  test('When one without a number stands before it, then the redriven message waits until that is closed', async () => {
+    const settled = await paid();
+    await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk'), headers: {} }));
+    await acknowledgeSettlement(world, message(settled));
+    const [junk, held] = await deadLetters(settled.orderId);
+    await acknowledgeSettlement(world, redriven(settled, held.id));
+    expect((await deadLetters(settled.orderId)).map(({ error }) => error)).toEqual([
+      'a value of 4 bytes is no Avro frame',
+      `behind the parked message ${junk.id} of the same order`,
+    ]);
+    await close(junk.id);
+    await acknowledgeSettlement(world, redriven(settled, held.id));
+    expect(outcomes).toEqual(['parked', 'parked', 'parked', 'acknowledged']);
+  });
+
+  test('When a number was given up by closing its message, then the next one is taken', async () => {
+    const settled = await paid();
+    const wrong = { ...settled, entries: settled.entries.slice(1) };
+    await acknowledgeSettlement(world, message(wrong));
+    const [letter] = await deadLetters(settled.orderId);
+    const { status, body } = await api.cancel(settled.orderId, [settled.entries[0]?.paymentOrderNo ?? 0]);
+    expect(status).toBe(200);
+    const debit = (): ConsumedMessage => {
+      const value = { ...settled, cancelId: body.data.cancelId, entries: settled.entries.slice(0, 1) };
+      const of = message(settled, 2, { value: encode('wallet.CancellationSettled', value) });
+      return { ...of, headers: { ...of.headers, [HEADER.eventType]: 'wallet.CancellationSettled' } };
+    };
+    await acknowledgeSettlement(world, debit());
+    await close(letter.id);
+    const [, waiting] = await deadLetters(settled.orderId);
+    const again = (): ConsumedMessage => {
+      const of = debit();
+      return { ...of, headers: { ...of.headers, [HEADER.redriveOf]: waiting.id } };
+    };
+    // Closed, but its number was not given up: it is still missing.
+    await acknowledgeSettlement(world, again());
+    await api.database.administer(
+      'UPDATE dead_letters SET closed_from_seq = 1, closed_to_seq = 1 WHERE id = ?',
+      [letter.id],
+    );
+    await acknowledgeSettlement(world, again());
+    expect(outcomes).toEqual(['parked', 'parked', 'parked', 'acknowledged']);
+    expect(await api.payment(settled.orderId)).toMatchObject({ is_wallet_done: 1, acknowledged_events: 2 });
+  });
+
+  test('When its dead letter was closed meanwhile, then a late copy is not taken', async () => {
+    const settled = await paid();
+    await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk') }));
+    const [junk] = await deadLetters(settled.orderId);
+    await close(junk.id);
+    await acknowledgeSettlement(world, redriven(settled, junk.id));
+    await acknowledgeSettlement(world, redriven(settled, junk.id, { value: Buffer.from('junk') }));
+    expect(outcomes).toEqual(['parked', 'duplicate', 'duplicate']);
+    expect(await isWalletDone(settled.orderId)).toBe(false);
+  });
 });
 
 test('When the registry does not answer, then nothing is parked and nothing holds', async () => {

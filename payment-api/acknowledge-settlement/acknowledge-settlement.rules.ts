@@ -1,5 +1,6 @@
 import type { DecodedEvent } from '#contracts/codec';
 import type { Won } from '#kit/money';
+import { letterBefore, nextSeq, type DeadLetterState } from '#prisma/dead-letters.rules';
 
 /** How the order stands that a wallet event speaks of. */
 export interface Standing {
@@ -19,7 +20,17 @@ export type WalletEvent = Extract<
 >;
 
 export type Verdict =
-  { do: 'acknowledge' } | { do: 'ignore'; reason: string } | { do: 'park'; reason: string };
+  { do: 'acknowledge'; seq: number } | { do: 'ignore'; reason: string } | { do: 'park'; reason: string };
+
+/** What became of the order's messages so far. */
+export interface Past {
+  /** The order's, whatever their status. */
+  deadLetters: readonly DeadLetterState[];
+  /** The one that this message redrives. */
+  own: DeadLetterState | undefined;
+  /** Hashes of what was acknowledged, by `{orderId}#{seq}`. */
+  acknowledgedHashes: ReadonlyMap<string, ReadonlySet<string>>;
+}
 
 /**
  * What a wallet event means for its order. Pure.
@@ -27,17 +38,34 @@ export type Verdict =
  * What the wallet says is checked against the order's own lines: a settlement of other amounts or other sellers is a
  * defect that must not be acknowledged.
  */
-export function judge(event: WalletEvent, seq: number | null, standing: Standing | undefined): Verdict {
-  if (standing === undefined) return { do: 'park', reason: `unknown order ${event.value.orderId}` };
+export function judge(
+  event: WalletEvent,
+  { eventSeq: seq, payloadHash }: { eventSeq: number | null; payloadHash: string },
+  standing: Standing | undefined,
+  { deadLetters, own, acknowledgedHashes }: Past,
+): Verdict {
+  const { orderId } = event.value;
+  if (standing === undefined) return { do: 'park', reason: `unknown order ${orderId}` };
   if (seq === null) return { do: 'park', reason: 'no usable aggregateSeq header' };
-  if (seq <= standing.acknowledgedEvents)
-    return { do: 'ignore', reason: `event ${seq} was acknowledged before` };
-  if (seq !== standing.acknowledgedEvents + 1) {
-    return { do: 'park', reason: `event ${seq} after ${standing.acknowledgedEvents}: one is missing` };
+  if (seq <= standing.acknowledgedEvents) {
+    return acknowledgedHashes.get(`${orderId}#${seq}`)?.has(payloadHash) === true
+      ? { do: 'ignore', reason: `event ${seq} was acknowledged before` }
+      : { do: 'park', reason: `event ${seq} was acknowledged before, with another content` };
+  }
+  const before = letterBefore(seq, own, deadLetters);
+  if (before !== undefined)
+    return { do: 'park', reason: `behind the parked message ${before.id} of the same order` };
+  const due = nextSeq(standing.acknowledgedEvents, deadLetters);
+  if (seq > due) {
+    return { do: 'park', reason: `event ${seq} after ${standing.acknowledgedEvents}: ${due} is missing` };
   }
   if (seq > standing.lastEventSeq) {
     return { do: 'park', reason: `event ${seq}, but only ${standing.lastEventSeq} were published` };
   }
+  return judgeEntries(event, seq, standing);
+}
+
+function judgeEntries(event: WalletEvent, seq: number, standing: Standing): Verdict {
   for (const { paymentOrderNo, sellerNo, amount } of event.value.entries) {
     const line = standing.lines.get(paymentOrderNo);
     if (line === undefined || line.sellerNo !== sellerNo || line.amount !== amount) {
@@ -65,5 +93,5 @@ export function judge(event: WalletEvent, seq: number | null, standing: Standing
     if (settled.size !== lines.size || [...settled].some((no) => !lines.has(no)))
       return { do: 'park', reason: `cancel ${cancelId} is of other lines than were settled` };
   }
-  return { do: 'acknowledge' };
+  return { do: 'acknowledge', seq };
 }

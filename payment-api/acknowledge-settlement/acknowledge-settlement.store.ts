@@ -40,11 +40,14 @@ export async function lockStanding(tx: Tx, orderId: string): Promise<Standing | 
   };
 }
 
-/** One more event is settled; the order's money is done when all that were published are. */
-export async function acknowledge(tx: Tx, paymentEventNo: bigint): Promise<void> {
+/**
+ * The order's events up to this one are settled, or were closed by hand; its money is done when all that were published
+ * are.
+ */
+export async function acknowledge(tx: Tx, paymentEventNo: bigint, seq: number): Promise<void> {
   // MySQL assigns from left to right: the comparison sees the new count.
   await tx.$executeRaw`
     UPDATE payment_events
-    SET acknowledged_events = acknowledged_events + 1, is_wallet_done = (acknowledged_events = last_event_seq)
+    SET acknowledged_events = ${seq}, is_wallet_done = (acknowledged_events = last_event_seq)
     WHERE no = ${paymentEventNo}`;
 }

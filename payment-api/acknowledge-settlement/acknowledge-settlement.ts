@@ -5,10 +5,17 @@ import type { Ids } from '#kit/ids';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import type { Logger } from '#kit/log';
 import type { Database, Tx } from '#prisma/database';
-import { arrivalOf, blockedAggregates, park } from '#prisma/dead-letters';
-import { arrive, knownEventIds } from '#prisma/inbox';
+import { arrivalOf, deadLettersFor, park, redriveOf, resolveDeadLetter } from '#prisma/dead-letters';
+import { ownDeadLetter } from '#prisma/dead-letters.rules';
+import { arrive, knownEventIds, knownSequences, type Arrival } from '#prisma/inbox';
 import { inTransaction } from '#prisma/transaction';
-import { judge, type Verdict, type WalletEvent } from './acknowledge-settlement.rules';
+import {
+  judge,
+  type Past,
+  type Standing,
+  type Verdict,
+  type WalletEvent,
+} from './acknowledge-settlement.rules';
 import * as store from './acknowledge-settlement.store';
 
 export interface AcknowledgeWorld {
@@ -20,7 +27,7 @@ export interface AcknowledgeWorld {
   log: Logger;
   transactionTimeoutMs: number;
   /** Told of every message: how it ended. */
-  count: (outcome: 'acknowledged' | 'duplicate' | 'parked') => void;
+  count: (outcome: Outcome) => void;
 }
 
 /**
@@ -60,50 +67,76 @@ async function decodeWalletEvent(
   }
 }
 
+type Outcome = 'acknowledged' | 'duplicate' | 'parked';
+
 async function takeIn(
   world: AcknowledgeWorld,
   tx: Tx,
   message: ConsumedMessage,
   event: WalletEvent | { bad: string },
-): Promise<'acknowledged' | 'duplicate' | 'parked'> {
+): Promise<Outcome> {
   const arrival = arrivalOf(message);
   const known = await knownEventIds(tx, PAYMENT_SERVICE, [arrival.eventId]);
   if (known.has(arrival.eventId)) return 'duplicate';
   const standing = 'bad' in event ? undefined : await store.lockStanding(tx, event.value.orderId);
-  const verdict = await verdictOf(tx, message, event, standing);
+  const past = await pastOf(tx, message, arrival);
+  const verdict = verdictOf(event, arrival, standing, past);
   if (verdict.do === 'park') {
-    world.log.error({ reason: verdict.reason, eventId: arrival.eventId }, 'ALARM: message parked');
-    await park(tx, world.encode, {
-      consumer: PAYMENT_SERVICE,
-      deadLetterTopic: 'wallet_payment_dlq',
-      message,
-      error: verdict.reason,
-      deadLetterId: world.ids.eventId(),
-      eventId: world.ids.eventId(),
-      parkedAt: world.clock(),
-    });
+    await parkOne(world, tx, message, { error: verdict.reason, own: past.own });
     return 'parked';
   }
-  await arrive(tx, PAYMENT_SERVICE, [arrival]);
-  if (verdict.do === 'ignore' || standing === undefined) return 'duplicate';
-  await store.acknowledge(tx, standing.paymentEventNo);
-  return 'acknowledged';
+  const isNew = verdict.do === 'acknowledge' && standing !== undefined;
+  await arrive(tx, PAYMENT_SERVICE, [arrival], { applied: isNew });
+  if (isNew) await store.acknowledge(tx, standing.paymentEventNo, verdict.seq);
+  if (past.own !== undefined) {
+    const resolution = isNew
+      ? `acknowledged as event ${arrival.eventId}`
+      : 'had been acknowledged before, or was closed';
+    await resolveDeadLetter(tx, PAYMENT_SERVICE, { id: past.own.id, resolution, now: world.clock() });
+  }
+  return isNew ? 'acknowledged' : 'duplicate';
 }
 
-async function verdictOf(
+function verdictOf(
+  event: WalletEvent | { bad: string },
+  arrival: Arrival,
+  standing: Standing | undefined,
+  past: Past,
+): Verdict {
+  // Closed by hand or acknowledged by an earlier redrive: a late copy must not be taken after all.
+  if (past.own?.status === 'RESOLVED') return { do: 'ignore', reason: `${past.own.id} is closed` };
+  if ('bad' in event) return { do: 'park', reason: event.bad };
+  return judge(event, arrival, standing, past);
+}
+
+/** What became of the order's messages so far. */
+async function pastOf(tx: Tx, message: ConsumedMessage, { aggregateId }: Arrival): Promise<Past> {
+  const orderIds = aggregateId === null ? [] : [aggregateId];
+  const redriven = redriveOf(message);
+  const deadLetters = await deadLettersFor(tx, PAYMENT_SERVICE, {
+    orderIds,
+    redriven: redriven === null ? [] : [redriven],
+  });
+  return {
+    deadLetters: deadLetters.filter(({ orderId }) => orderId === aggregateId),
+    own: ownDeadLetter(redriven, aggregateId, deadLetters),
+    acknowledgedHashes: await knownSequences(tx, PAYMENT_SERVICE, orderIds),
+  };
+}
+
+async function parkOne(
+  world: AcknowledgeWorld,
   tx: Tx,
   message: ConsumedMessage,
-  event: WalletEvent | { bad: string },
-  standing: Awaited<ReturnType<typeof store.lockStanding>>,
-): Promise<Verdict> {
-  if ('bad' in event) return { do: 'park', reason: event.bad };
-  const { aggregateId, eventSeq } = arrivalOf(message);
-  const isRedriven = message.headers[HEADER.redriveOf] !== undefined;
-  if (aggregateId !== null && !isRedriven) {
-    const blocked = await blockedAggregates(tx, PAYMENT_SERVICE, [aggregateId]);
-    const before = blocked.get(aggregateId);
-    if (before !== undefined)
-      return { do: 'park', reason: `behind the parked message ${before} of the same order` };
-  }
-  return judge(event, eventSeq, standing);
+  { error, own }: { error: string; own: Past['own'] },
+): Promise<void> {
+  const { ids, clock, encode, log } = world;
+  const deadLetterId = own?.id ?? ids.eventId();
+  log.error({ reason: error, eventId: arrivalOf(message).eventId, deadLetterId }, 'ALARM: message parked');
+  await park(
+    tx,
+    encode,
+    { consumer: PAYMENT_SERVICE, deadLetterTopic: 'wallet_payment_dlq', parkedAt: clock() },
+    [{ message, error, deadLetterId, isReopened: own !== undefined, eventId: ids.eventId() }],
+  );
 }

@@ -50,16 +50,32 @@ export async function cancelPayment(
   const earlier = await findCancelByKey(world.db, command.idempotencyKey);
   if (earlier !== undefined) return replay(earlier, bodyHash);
   world.pspGate();
+  const token = world.ids.token();
+  const progress = { isWritten: false };
   let requested: { cancel: Cancel; paymentKey: string };
   try {
-    requested = await request(world, command, bodyHash);
+    requested = await request(world, command, { bodyHash, token, progress });
   } catch (error) {
+    if (progress.isWritten) {
+      requested = await requestedAfterAll(world, command, token, error);
+      return finish(world, requested, command, log);
+    }
     if (!isDuplicateKey(error)) throw error;
     // The unique keys decide who was first: with this idempotency key, or with this payment.
     const winner = await findCancelByKey(world.db, command.idempotencyKey);
     if (winner === undefined) throw new Refusal('PEC0005', { retryAfterSeconds: 1 });
     return replay(winner, bodyHash);
   }
+  return finish(world, requested, command, log);
+}
+
+/** The row is there: asks the PSP and records what came of it. */
+async function finish(
+  world: CancelWorld,
+  requested: { cancel: Cancel; paymentKey: string },
+  command: CancelCommand,
+  log: Logger,
+): Promise<{ canceled: Canceled; isReplay: boolean }> {
   const { cancel, ending } = await askCancel(
     world,
     { ...requested, changedBy: 'cancel', start: 'cancel' },
@@ -81,13 +97,40 @@ function replay(earlier: Cancel, bodyHash: string): { canceled: Canceled; isRepl
   return { canceled: answerOf(earlier), isReplay: true };
 }
 
+/**
+ * The row was written and its COMMIT was not answered. If it did happen, recovery would give the money back in a while:
+ * "nothing happened" may be said only when the rows say so, read behind the lock of whatever is still under way.
+ */
+async function requestedAfterAll(
+  { db }: CancelWorld,
+  { orderId, idempotencyKey }: CancelCommand,
+  token: string,
+  error: unknown,
+): Promise<{ cancel: Cancel; paymentKey: string }> {
+  const found = await inTransaction(
+    db,
+    async (tx) => {
+      const payment = await lockPayment(tx, orderId);
+      return { payment, cancel: await findCancelByKey(tx, idempotencyKey) };
+    },
+    { attemptsMax: 1 },
+  ).catch(() => {
+    throw new Refusal('PEC0007', { data: { orderId }, internal: `requested or not: ${String(error)}` });
+  });
+  const { payment, cancel } = found;
+  if (cancel?.claimToken !== token || payment?.paymentKey == null) throw error;
+  return { cancel, paymentKey: payment.paymentKey };
+}
+
 function request(
   { db, ids, claimLeaseMs }: CancelWorld,
   command: CancelCommand,
-  bodyHash: string,
+  attempt: { bodyHash: string; token: string; progress: { isWritten: boolean } },
 ): Promise<{ cancel: Cancel; paymentKey: string }> {
   const { orderId, cancelReason: reason, paymentOrderNos, idempotencyKey: key } = command;
+  const { bodyHash, token, progress } = attempt;
   return inTransaction(db, async (tx) => {
+    progress.isWritten = false;
     const payment = await lockPayment(tx, orderId);
     if (payment === undefined) throw new Refusal('PEC0003');
     const cancels = await cancelsOf(tx, payment.no);
@@ -103,13 +146,14 @@ function request(
       cancelAmount,
       refundableAmount,
       reason,
-      claim: { token: ids.token(), leaseMs: claimLeaseMs },
+      claim: { token, leaseMs: claimLeaseMs },
       idempotency: { key, bodyHash },
       done: null,
     });
     await insertCancelLines(tx, no, lines);
     const cancel = await findCancel(tx, cancelId);
     if (cancel === undefined) throw new Error(`cancel ${cancelId} was not inserted`);
+    progress.isWritten = true;
     return { cancel, paymentKey: payment.paymentKey };
   });
 }

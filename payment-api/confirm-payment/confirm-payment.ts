@@ -74,8 +74,8 @@ async function claim(
 }
 
 /**
- * The claim was written and its COMMIT was not answered. If it did happen, recovery would pay the order in a while: "nothing
- * was charged" may be said only when the row says so.
+ * The claim was written and its COMMIT was not answered. If it did happen, or still does, recovery would pay the order in a
+ * while: "nothing was charged" may be said only when the row says so, read behind the lock of whatever is still under way.
  */
 async function claimedAfterAll(
   { db }: ConfirmWorld,
@@ -83,7 +83,7 @@ async function claimedAfterAll(
   token: string,
   error: unknown,
 ): Promise<Payment> {
-  const now = await findPayment(db, orderId).catch(() => {
+  const now = await inTransaction(db, (tx) => lockPayment(tx, orderId), { attemptsMax: 1 }).catch(() => {
     throw new Refusal('PEC0007', { data: { orderId }, internal: `claimed or not: ${String(error)}` });
   });
   if (now?.claimToken === token) return now;
@@ -163,14 +163,16 @@ async function takenOver(db: Database, ours: Payment, ending: Ending, log: Logge
   const now = await findPayment(db, ours.orderId);
   if (now === undefined) throw new Error(`order ${ours.orderId} has vanished`);
   const isOurs = isPaid(now.status) && now.paymentKey === ours.paymentKey;
-  const known = { orderId: ours.orderId, status: now.status, paymentKey: now.paymentKey, ending: ending.do };
+  const known = {
+    orderId: ours.orderId,
+    status: now.status,
+    isOurKey: now.paymentKey === ours.paymentKey,
+    ending: ending.do,
+  };
   log.warn(known, 'the claim was taken over while the PSP was asked');
   if (isOurs) return now;
   if (ending.do === 'succeed') {
-    log.error(
-      { ...known, chargedKey: ours.paymentKey },
-      'ALARM: charged at the PSP, but the order says otherwise',
-    );
+    log.error(known, 'ALARM: charged at the PSP, but the order says otherwise');
     throw new Refusal('PEC0007', { data: { orderId: ours.orderId } });
   }
   if (now.status === 'FAILURE' && now.failure !== null) throw refusedByPsp(now.failure);

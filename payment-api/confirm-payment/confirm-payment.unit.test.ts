@@ -28,6 +28,8 @@ const error = (code: string): PspAnswer => ({ kind: 'error', http: 400, code, me
 const payment = (over: object = {}): PspAnswer => ({ kind: 'payment', payment: { ...psp, ...over } });
 const none: PspAnswer = { kind: 'none', reason: 'no answer' };
 
+const unsent: PspAnswer = { kind: 'none', reason: 'not sent', isSent: false };
+
 describe('decide', () => {
   test.each([
     ['DONE and matching', payment(), first, 'succeed'],
@@ -46,6 +48,10 @@ describe('decide', () => {
       { ...lookup, attempts: ATTEMPTS_MAX },
       'leave-unknown',
     ],
+    ['nothing, for it was not sent', unsent, first, 'release'],
+    ['nothing, for the lookup after a confirm was not sent', unsent, lookup, 'leave-unknown'],
+    ['nothing, for the repetition was not sent', unsent, { ...first, sameKeyCalls: 2 }, 'repeat-same-key'],
+    ['nothing, for the second attempt was not sent', unsent, { ...first, attempts: 2 }, 'repeat-same-key'],
     ['a refusal', error('REJECT_CARD_PAYMENT'), first, 'fail'],
     ['our misconfiguration', error('INVALID_API_KEY'), first, 'release'],
     ['an unknown key', error('NOT_FOUND_PAYMENT'), first, 'release'],

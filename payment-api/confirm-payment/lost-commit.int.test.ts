@@ -64,3 +64,33 @@ test('When the record’s COMMIT is not answered, then 202; the order is paid an
   expect(await direct.events(orderId)).toHaveLength(1);
   expect((await direct.confirm(paymentKey, orderId, amount)).status).toBe(200);
 });
+
+test('When the claim’s COMMIT is still on its way, then it is waited for, and the confirm goes on with it', async () => {
+  const { orderId, amount, paymentKey } = await authenticated();
+  proxy.delayCommit(700);
+  const { status, body } = await api.confirm(paymentKey, orderId, amount);
+  expect([status, body.data?.status]).toEqual([200, 'SUCCESS']);
+  expect(await direct.confirmCalls(orderId)).toHaveLength(1);
+});
+
+test('When the COMMIT of a cancel’s request is not answered but happened, then the cancel goes on with it', async () => {
+  const { orderId } = await direct.paid([1, 4]);
+  proxy.cutCommits(1);
+  const { status, body } = await api.cancel(orderId);
+  expect([status, body.data?.status]).toEqual([200, 'CANCELED']);
+  expect(await direct.cancels(orderId)).toHaveLength(1);
+  expect(await direct.events(orderId)).toHaveLength(2);
+});
+
+test('When nobody can tell whether the cancel was requested, then 202, and recovery gives the money back', async () => {
+  const { orderId } = await direct.paid([1, 4]);
+  proxy.cutCommits(1, 'refuse');
+  const { status, body } = await api.cancel(orderId);
+  expect([status, body.errorCode]).toEqual([202, 'PEC0007']);
+  expect(await direct.cancels(orderId)).toMatchObject([{ status: 'REQUESTED' }]);
+  await direct.database.administer('UPDATE payment_cancels SET next_check_at = NOW(3) WHERE order_id = ?', [
+    orderId,
+  ]);
+  await direct.recover();
+  expect(await direct.payment(orderId)).toMatchObject({ status: 'CANCELED', last_event_seq: 2 });
+}, 60_000);

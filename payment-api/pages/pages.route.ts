@@ -1,43 +1,67 @@
-import { join } from 'node:path';
-import express, { Router } from 'express';
+import { Router } from 'express';
+import helmet from 'helmet';
 import { answer, otherMethods } from '#kit/http';
+import { OWN_PAGES_POLICY, pagesOf, sendPage } from '#kit/pages';
+import type { Database } from '#prisma/database';
+import { isDatabaseUnavailable } from '#prisma/transaction';
 import type { PaymentWindow } from '../config';
+import { orderId } from '../payment/parameters';
 
-const PAGES_DIR = __dirname;
-const ASSETS_DIR = join(__dirname, 'assets');
 /** Where Toss's SDK comes from, and what it talks to. */
 const TOSS_SDK = 'https://js.tosspayments.com';
 const TOSS_HOSTS = 'https://*.tosspayments.com';
 
-/** The pages load nothing from elsewhere, unless Toss's SDK is configured. */
-export function contentSecurityPolicyOf(paymentWindow: PaymentWindow): Record<string, string[]> {
-  const toss = paymentWindow.kind === 'toss';
+const PAGES = { '/': 'shop.html', '/success': 'success.html', '/fail': 'fail.html', '/admin': 'admin.html' };
+
+/**
+ * What the shop's page may load. All other pages load nothing from elsewhere, the administrator's above all: they have
+ * `OWN_PAGES_POLICY`, whatever is configured.
+ */
+function shopPolicyOf(paymentWindow: PaymentWindow): Record<string, string[]> {
+  if (paymentWindow.kind !== 'toss') return OWN_PAGES_POLICY;
   return {
-    scriptSrc: ["'self'", ...(toss ? [TOSS_SDK] : [])],
-    styleSrc: ["'self'"],
-    imgSrc: ["'self'", 'data:'],
-    connectSrc: ["'self'", ...(toss ? [TOSS_HOSTS] : [])],
-    frameSrc: toss ? [TOSS_HOSTS] : ["'none'"],
-    baseUri: ["'none'"],
-    formAction: ["'self'"],
-    frameAncestors: ["'none'"],
+    ...OWN_PAGES_POLICY,
+    scriptSrc: ["'self'", TOSS_SDK],
+    connectSrc: ["'self'", TOSS_HOSTS],
+    frameSrc: [TOSS_HOSTS],
   };
 }
 
-/** `GET /`, `/success`, `/fail`, their assets, and how to open the payment window. */
-export function pagesRoute(paymentWindow: PaymentWindow): Router {
-  const router = Router();
-  const pages = { '/': 'shop.html', '/success': 'success.html', '/fail': 'fail.html' };
-  for (const [path, file] of Object.entries(pages)) {
-    router.get(path, (_req, res) => {
-      // The address carries a payment key: it is told to nobody and kept nowhere.
-      res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
-      res.sendFile(file, { root: PAGES_DIR, cacheControl: false });
-    });
-    router.all(path, otherMethods('GET'));
+export interface PagesWorld {
+  db: Database;
+  paymentWindow: PaymentWindow;
+  /** The wallet service's page, as a browser reaches it: the administrator's page links to it. */
+  walletPageUrl: string;
+}
+
+/** The shopper's and the administrator's pages, and what they need to know about where other pages are. */
+export function pagesRoute({ db, paymentWindow, walletPageUrl }: PagesWorld): Router {
+  const shopPolicy = helmet.contentSecurityPolicy({
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], ...shopPolicyOf(paymentWindow) },
+  });
+  return Router()
+    .get('/', shopPolicy)
+    .use(pagesOf(__dirname, PAGES))
+    .get('/orders/:orderId', async (req, res) => {
+      const file = (await isOrder(db, req.params.orderId)) ? 'order.html' : 'missing-order.html';
+      sendPage(res, __dirname, file, file === 'order.html' ? 200 : 404);
+    })
+    .all('/orders/:orderId', otherMethods('GET', 'HEAD'))
+    .get('/api/payment-window', (_req, res) => answer(res, paymentWindow))
+    .all('/api/payment-window', otherMethods('GET'))
+    .get('/api/wallet-page', (_req, res) => answer(res, { url: walletPageUrl }))
+    .all('/api/wallet-page', otherMethods('GET'));
+}
+
+/** Without the database nobody can say: the page then comes all the same, and says that it tries again. */
+async function isOrder(db: Database, given: string): Promise<boolean> {
+  const parsed = orderId.safeParse(given);
+  if (!parsed.success) return false;
+  try {
+    return (await db.paymentEvent.count({ where: { orderId: parsed.data } })) === 1;
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) return true;
+    throw error;
   }
-  router.use('/assets', express.static(ASSETS_DIR, { index: false, redirect: false, maxAge: '5m' }));
-  router.get('/api/payment-window', (_req, res) => answer(res, paymentWindow));
-  router.all('/api/payment-window', otherMethods('GET'));
-  return router;
 }

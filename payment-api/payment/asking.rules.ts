@@ -92,7 +92,8 @@ export function decide(payment: Claimed, answer: PspAnswer, progress: Progress):
       ? { do: 'repeat-same-key' }
       : { do: 'leave-unknown', reason, alarm: false };
   if (answer.kind === 'payment') return stepAfterPayment(payment, answer.payment, progress);
-  const isFirstCall = progress.attempts === 1 && progress.sameKeyCalls === 1;
+  // A lookup is no first call, sent or not: the confirm before it may have charged.
+  const isFirstCall = progress.asked === 'confirm' && progress.attempts === 1 && progress.sameKeyCalls === 1;
   if (answer.kind === 'none') {
     if (answer.isSent === false && isFirstCall)
       return { do: 'release', because: 'not-sent', code: 'PSP_UNAVAILABLE', message: answer.reason };

@@ -51,11 +51,12 @@ export type CancelStep =
   | { do: 'repeat-same-key' }
   | { do: 'new-attempt' };
 
-type Asked = Pick<Cancel, 'cancelAmount' | 'refundableAmount' | 'attempt'>;
+type Asked = Pick<Cancel, 'cancelAmount' | 'refundableAmount' | 'attempt' | 'reason'>;
 
 /**
- * The PSP's entry for our cancel: not known as another's, of our amount, and leading from what we said was left to
- * what was to be left then. `refundableAmount` is a compare-and-swap, so there is at most one.
+ * The PSP's entry for our cancel: not known as another's, of our amount and our reason, and leading from what we said was
+ * left to what was to be left then. `refundableAmount` is a compare-and-swap, so there is at most one. The reason tells it
+ * from a cancel of the same amount that the PSP's back office made for another line.
  */
 export function ownEntry(
   cancel: Asked,
@@ -66,6 +67,7 @@ export function ownEntry(
     (entry) =>
       !knownKeys.has(entry.transactionKey) &&
       entry.cancelAmount === cancel.cancelAmount &&
+      entry.reason.trim() === cancel.reason.trim() &&
       entry.refundableAmount === cancel.refundableAmount - cancel.cancelAmount,
   );
 }

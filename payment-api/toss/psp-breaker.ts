@@ -1,15 +1,22 @@
-import { BrokenCircuitError, circuitBreaker, CircuitState, CountBreaker, handleWhenResult } from 'cockatiel';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  CircuitState,
+  handleWhenResult,
+  SamplingBreaker,
+} from 'cockatiel';
 import type { Logger } from '#kit/log';
 import { Refusal } from '#kit/refusal';
 import type { Psp, PspAnswer } from './toss-client';
 
 /**
- * That share of the last `CALLS_SEEN` calls failed, and there were `CALLS_SEEN_MIN`: the PSP is taken for down. Less than
- * half, because a failed confirm is followed by a look that may well succeed.
+ * That share of the calls of the last seconds failed, and there were enough of them: the PSP is taken for down. Less than
+ * half, because a failed confirm is followed by a look that may well succeed. More calls than the three that one payment
+ * whose answers are lost can make: one shopper does not close the shop for all.
  */
-const CALLS_SEEN = 20;
-const CALLS_SEEN_MIN = 5;
 const FAILED_SHARE = 0.4;
+const WINDOW_MS = 30_000;
+const CALLS_MIN = 8;
 
 /** May something new be begun at the PSP? @throws Refusal PEC0014 while it is taken for down */
 export type PspGate = () => void;
@@ -36,10 +43,10 @@ export function breakerOf(psp: Psp, { openMs, log }: { openMs: number; log: Logg
     handleWhenResult((answer) => isTrouble(answer as PspAnswer)),
     {
       halfOpenAfter: openMs,
-      breaker: new CountBreaker({
+      breaker: new SamplingBreaker({
         threshold: FAILED_SHARE,
-        size: CALLS_SEEN,
-        minimumNumberOfCalls: CALLS_SEEN_MIN,
+        duration: WINDOW_MS,
+        minimumRps: CALLS_MIN / (WINDOW_MS / 1000),
       }),
     },
   );

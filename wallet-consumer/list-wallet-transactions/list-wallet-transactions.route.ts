@@ -1,30 +1,13 @@
-import type { RequestHandler } from 'express';
-import { z } from 'zod';
-import { cursorParameter, encodeCursor, limitParameter } from '#kit/cursor';
-import { answer, parse } from '#kit/http';
+import type { RequestHandler, Router } from 'express';
+import { encodeCursor } from '#kit/cursor';
+import { endpoint } from '#kit/endpoint';
+import { answer } from '#kit/http';
 import { Refusal } from '#kit/refusal';
 import type { Database } from '#prisma/database';
 import { sellerNoOf } from '../seller-no';
-import { wonNumber } from '../wallet.view';
-import { findLines, findWalletNo, type StoredLine } from './list-wallet-transactions.store';
-
-const query = z.object({ limit: limitParameter, cursor: cursorParameter });
-
-function lineView(line: StoredLine) {
-  return {
-    walletTransactionNo: Number(line.no),
-    walletSeq: Number(line.walletSeq),
-    type: line.type,
-    amount: wonNumber(line.amount),
-    balanceAfter: wonNumber(line.balanceAfter),
-    referenceType: line.referenceType,
-    referenceId: Number(line.referenceId),
-    orderId: line.orderId,
-    idempotencyKey: line.idempotencyKey,
-    lineHash: line.lineHash,
-    createdAt: line.createdAt.toISOString(),
-  };
-}
+import { lineView } from '../wallet.view';
+import { listWalletTransactionsOperation } from './list-wallet-transactions.operation';
+import { findLines, findWalletNo } from './list-wallet-transactions.store';
 
 /**
  * `GET /api/wallets/{sellerNo}/transactions?limit&cursor`: ledger lines, newest first,
@@ -32,11 +15,10 @@ function lineView(line: StoredLine) {
  *
  * @throws Refusal PEC0013 without such a seller, or before its first credit.
  */
-export function listWalletTransactionsRoute(db: Database): RequestHandler {
-  return async (req, res) => {
-    const sellerNo = sellerNoOf(req.params['sellerNo']);
-    const { limit, cursor } = parse(query, req.query);
-    const walletNo = await findWalletNo(db, sellerNo);
+export function listWalletTransactionsRoute(db: Database, admin: RequestHandler): Router {
+  return endpoint(listWalletTransactionsOperation, { admin }, async ({ params, query }, _req, res) => {
+    const { limit, cursor } = query;
+    const walletNo = await findWalletNo(db, sellerNoOf(params.sellerNo));
     if (walletNo === undefined) throw new Refusal('PEC0013');
     const lines = await findLines(db, { walletNo, beforeSeq: cursor, countMax: limit + 1 });
     const page = lines.slice(0, limit);
@@ -45,5 +27,5 @@ export function listWalletTransactionsRoute(db: Database): RequestHandler {
       walletTransactionList: page.map(lineView),
       nextCursor: lines.length > limit && last !== undefined ? encodeCursor(last.walletSeq) : null,
     });
-  };
+  });
 }

@@ -1,18 +1,5 @@
-import type { Prisma, Reader } from '#prisma/database';
-
-export interface StoredLine {
-  no: bigint;
-  walletSeq: bigint;
-  type: 'CREDIT' | 'DEBIT';
-  amount: Prisma.Decimal;
-  balanceAfter: Prisma.Decimal;
-  referenceType: 'PAYMENT_ORDER';
-  referenceId: bigint;
-  orderId: string;
-  idempotencyKey: string;
-  lineHash: string;
-  createdAt: Date;
-}
+import type { Reader } from '#prisma/database';
+import type { StoredLine } from '../wallet.view';
 
 export async function findWalletNo(db: Reader, sellerNo: bigint): Promise<bigint | undefined> {
   const wallet = await db.wallet.findUnique({ where: { sellerNo }, select: { no: true } });

@@ -1,23 +1,25 @@
-import type { RequestHandler } from 'express';
-import { z } from 'zod';
-import { cursorParameter, encodeCursor, limitParameter } from '#kit/cursor';
-import { answer, parse } from '#kit/http';
+import type { RequestHandler, Router } from 'express';
+import { encodeCursor } from '#kit/cursor';
+import { endpoint } from '#kit/endpoint';
+import { answer } from '#kit/http';
 import type { Database } from '#prisma/database';
 import { walletView } from '../wallet.view';
+import { listWalletsOperation } from './list-wallets.operation';
 import { findWallets } from './list-wallets.store';
 
-const query = z.object({ limit: limitParameter, cursor: cursorParameter });
-
-/** `GET /api/wallets?limit&cursor`: wallets by number, `{walletList, nextCursor}`. */
-export function listWalletsRoute(db: Database): RequestHandler {
-  return async (req, res) => {
-    const { limit, cursor = 0n } = parse(query, req.query);
-    const wallets = await findWallets(db, { afterNo: cursor, countMax: limit + 1 });
+/**
+ * `GET /api/wallets?limit&cursor&negative`: wallets by number, `{walletList, nextCursor}`; with `negative=true` those
+ * whose seller owes money, with `negative=false` the others.
+ */
+export function listWalletsRoute(db: Database, admin: RequestHandler): Router {
+  return endpoint(listWalletsOperation, { admin }, async ({ query }, _req, res) => {
+    const { limit, cursor = 0n, negative } = query;
+    const wallets = await findWallets(db, { afterNo: cursor, countMax: limit + 1, negative });
     const page = wallets.slice(0, limit);
     const last = page.at(-1);
     answer(res, {
       walletList: page.map(walletView),
       nextCursor: wallets.length > limit && last !== undefined ? encodeCursor(last.no) : null,
     });
-  };
+  });
 }

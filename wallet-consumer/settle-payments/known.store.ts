@@ -1,10 +1,10 @@
 import { WALLET_SERVICE } from '#contracts/topics';
 import type { Tx } from '#prisma/database';
-import { knownEventIds } from '#prisma/inbox';
-import { deadLettersOfOrders, lockDeadLetters } from './dead-letters.store';
+import { deadLettersFor } from '#prisma/dead-letters';
+import { knownEventIds, knownSequences } from '#prisma/inbox';
 import type { PaymentEvent } from './payment-event.rules';
 import type { Known } from './sequence.rules';
-import { creditedShares, findSellers, lockOrders, settledContents } from './settle-payments.store';
+import { creditedShares, findSellers, lockOrders } from './settle-payments.store';
 
 /** Reads, and locks, what the decision needs. Locks are taken in one order: orders, dead letters, wallets. */
 export async function readKnown(
@@ -17,13 +17,15 @@ export async function readKnown(
   const canceled = bookings.filter((booking) => booking.type === 'DEBIT').flatMap(({ shares }) => shares);
   const eventIds = await knownEventIds(tx, WALLET_SERVICE, unique(events.map(({ eventId }) => eventId)));
   const orders = await lockOrders(tx, orderIds);
-  const locked = await lockDeadLetters(tx, redriven);
-  const lockedIds = new Set(locked.map(({ id }) => id));
-  const others = await deadLettersOfOrders(tx, orderIds);
+  const deadLetters = await deadLettersFor(tx, WALLET_SERVICE, { orderIds, redriven });
   const repeated = events.filter(
     ({ orderId, seq }) => orderId !== null && seq !== null && seq <= (orders.get(orderId)?.lastSeqIn ?? 0),
   );
-  const settledHashes = await settledContents(tx, unique(repeated.map(({ orderId }) => orderId ?? '')));
+  const settledHashes = await knownSequences(
+    tx,
+    WALLET_SERVICE,
+    unique(repeated.map(({ orderId }) => orderId ?? '')),
+  );
   const sellers = await findSellers(
     tx,
     unique(bookings.flatMap(({ shares }) => shares.map(({ sellerNo }) => sellerNo))),
@@ -33,7 +35,7 @@ export async function readKnown(
     known: {
       eventIds,
       orders,
-      deadLetters: [...locked, ...others.filter(({ id }) => !lockedIds.has(id))],
+      deadLetters,
       settledHashes,
       sellers: new Set(sellers.keys()),
       credited,

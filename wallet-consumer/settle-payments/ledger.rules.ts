@@ -10,6 +10,8 @@ export interface WalletHead {
   lastSeq: number;
   /** Hash of the newest line; empty before the first. */
   lastHash: string;
+  /** The newest line's time; `null` before the first. */
+  lastAt: Date | null;
 }
 
 /** One row of `wallet_transactions`. */
@@ -62,7 +64,8 @@ export function lineHash(previousHash: string, line: Omit<LedgerLine, 'lineHash'
 }
 
 /**
- * Writes bookings into wallets, in their order. The wallets passed in stay as they are.
+ * Writes bookings into wallets, in their order. The wallets passed in stay as they are. A line is never older than the
+ * one before it, whatever the clocks of two consumers say: that is what statements by period rest on.
  *
  * @param wallets by seller number: a line is its seller's, and the seller's wallet has a number of its own
  * @returns the lines of each booking, and every wallet that has changed, by seller number
@@ -92,7 +95,7 @@ export function book(
         orderId: booking.orderId,
         eventId,
         idempotencyKey,
-        createdAt: now,
+        createdAt: head.lastAt !== null && head.lastAt > now ? head.lastAt : now,
       };
       const line = { ...columns, sellerNo, lineHash: lineHash(head.lastHash, columns) };
       heads.set(sellerNo, {
@@ -100,6 +103,7 @@ export function book(
         balance: balanceAfter,
         lastSeq: line.walletSeq,
         lastHash: line.lineHash,
+        lastAt: line.createdAt,
       });
       return line;
     }),

@@ -12,6 +12,7 @@ const wallet = (sellerNo: number, over: Partial<WalletHead> = {}): WalletHead =>
   balance: 0n,
   lastSeq: 0,
   lastHash: '',
+  lastAt: null,
   ...over,
 });
 
@@ -65,11 +66,30 @@ describe('booking a batch', () => {
           expect(line.walletSeq).toBe(head.lastSeq + 1);
           expect(line.lineHash).toBe(lineHash(head.lastHash, line));
           const { balanceAfter: balance, walletSeq: lastSeq, lineHash: lastHash } = line;
-          chain.set(line.sellerNo, { ...head, balance, lastSeq, lastHash });
+          chain.set(line.sellerNo, { ...head, balance, lastSeq, lastHash, lastAt: line.createdAt });
         }
         for (const head of moved) expect(chain.get(head.sellerNo)).toEqual(head);
       }),
     );
+  });
+
+  it('When another consumer’s clock was ahead, then no line is older than the one before it', () => {
+    const share = (paymentOrderNo: number, sellerNo: number) => ({
+      paymentOrderNo,
+      sellerNo,
+      amount: 1n,
+      idempotencyKey: `CREDIT:${paymentOrderNo}`,
+    });
+    const ahead = new Date(NOW.getTime() + 5_000);
+    const wallets = new Map([
+      [1, wallet(1, { lastSeq: 1, lastAt: ahead })],
+      [2, wallet(2, { lastSeq: 1, lastAt: new Date(NOW.getTime() - 5_000) })],
+    ]);
+    const shares = [share(1, 1), share(2, 2)];
+    const both: Booking = { type: 'CREDIT', orderId: 'order', currency: 'KRW', shares };
+    const { lines, heads: moved } = book([{ eventId: 'e', booking: both }], wallets, NOW);
+    expect(lines.flat().map(({ createdAt }) => createdAt)).toEqual([ahead, NOW]);
+    expect(moved.map(({ lastAt }) => lastAt)).toEqual([ahead, NOW]);
   });
 
   it('When a batch is split anywhere, then the chain is the same', () => {

@@ -179,6 +179,7 @@ describe('parking', () => {
 
     await handle([confirmedMessage(value)]);
     expect(await balance(a)).toBe('1000.00');
+    expect(await handle.registry.getSingleMetricAsString('wallet_reordered_events_total')).toMatch(/ 1$/);
     await redriving(letter?.id);
     await handle([canceledMessage(cancel, 2, letter?.id)]);
     expect(await balance(a)).toBe('0.00');

@@ -2,7 +2,7 @@ import type { DecodedEvent } from '#contracts/codec';
 import { HEADER } from '#contracts/topics';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { sumWon, WON_MAX, type Won } from '#kit/money';
-import { arrivalOf } from '#prisma/dead-letters';
+import { arrivalOf, redriveOf } from '#prisma/dead-letters';
 import type { Arrival } from '#prisma/inbox';
 
 const CURRENCY = 'KRW';
@@ -11,7 +11,6 @@ const LINES_MAX = 1_000;
 const EVENT_TYPE_CHARACTERS_MAX = 100;
 const ORDER_ID = /^[A-Za-z0-9_=-]{1,64}$/;
 const CANCEL_ID = /^[A-Za-z0-9_=-]{1,64}$/;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** One seller's share of an order, to be credited or debited. */
@@ -64,7 +63,7 @@ export function readHeaders(message: ConsumedMessage): Arriving {
     orderId: arrival.aggregateId,
     seq: arrival.eventSeq,
     payloadHash: arrival.payloadHash,
-    redriveOf: matching(UUID, headers[HEADER.redriveOf]),
+    redriveOf: redriveOf(message),
     traceparent: matching(TRACEPARENT, headers[HEADER.traceparent]),
   };
 }

@@ -1,10 +1,11 @@
 import type { Encode } from '#contracts/codec';
+import { WALLET_SERVICE } from '#contracts/topics';
 import type { Clock } from '#kit/clock';
 import type { Ids } from '#kit/ids';
 import type { Tx } from '#prisma/database';
+import { park, resolveDeadLetter } from '#prisma/dead-letters';
 import { depart } from '#prisma/outbox';
-import { insertDeadLetters, reopenDeadLetter, resolveDeadLetter } from './dead-letters.store';
-import { deadLetteredDeparture, settledDeparture } from './departures.rules';
+import { settledDeparture } from './departures.rules';
 import { book } from './ledger.rules';
 import type { Verdict } from './sequence.rules';
 import { createWallets, insertLines, lockWallets, saveOrders, saveWallets } from './settle-payments.store';
@@ -56,33 +57,32 @@ export async function recordSettled(
     settled.map((verdict, index) => settledDeparture(verdict, lines[index] ?? [], ids.eventId(), now)),
   );
   for (const verdict of verdicts) {
-    if (verdict.kind === 'settle' && verdict.deadLetterId !== null)
-      await resolveDeadLetter(tx, verdict.deadLetterId, `settled as event ${verdict.event.eventId}`, now);
-    if (verdict.kind === 'repeated' && verdict.deadLetterId !== null)
-      await resolveDeadLetter(tx, verdict.deadLetterId, 'had been settled before', now);
+    if (verdict.kind !== 'settle' && verdict.kind !== 'repeated') continue;
+    const { kind, deadLetterId: id, event } = verdict;
+    if (id === null) continue;
+    const resolution = kind === 'settle' ? `settled as event ${event.eventId}` : 'had been settled before';
+    await resolveDeadLetter(tx, WALLET_SERVICE, { id, resolution, now });
   }
 }
 
-/** Parks: the whole message into `dead_letters`, and a notice to the dead-letter topic. */
-export async function recordParked(
+/** Parks what cannot be settled, each message whole. */
+export function recordParked(
   tx: Tx,
   { encode, clock, ids }: Recorder,
   verdicts: readonly Verdict[],
 ): Promise<void> {
   const parked = verdicts.filter((verdict) => verdict.kind === 'park');
-  const now = clock();
-  const created = parked.filter(({ isReopened }) => !isReopened);
-  await insertDeadLetters(
-    tx,
-    created.map(({ deadLetterId: id, event, error }) => ({ id, event, error })),
-    now,
-  );
-  for (const { deadLetterId, error } of parked.filter(({ isReopened }) => isReopened))
-    await reopenDeadLetter(tx, deadLetterId, error);
-  await depart(
+  return park(
     tx,
     encode,
-    parked.map((verdict) => deadLetteredDeparture(verdict, ids.eventId(), now)),
+    { consumer: WALLET_SERVICE, deadLetterTopic: 'payment_wallet_dlq', parkedAt: clock() },
+    parked.map(({ event, error, deadLetterId, isReopened }) => ({
+      message: event.message,
+      error,
+      deadLetterId,
+      isReopened,
+      eventId: ids.eventId(),
+    })),
   );
 }
 

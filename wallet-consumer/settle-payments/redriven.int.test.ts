@@ -56,7 +56,10 @@ describe('redriving', () => {
     const handle = consumer();
     await handle([confirmedMessage(bad)]);
     const [letter] = await lettersOf(bad.orderId);
-    await administer("UPDATE dead_letters SET status = 'RESOLVED' WHERE id = ?", [letter?.id]);
+    await administer(
+      "UPDATE dead_letters SET status = 'RESOLVED', closed_from_seq = 1, closed_to_seq = 1 WHERE id = ?",
+      [letter?.id],
+    );
     const next = confirmed([line(a, 40n)], { orderId: bad.orderId });
     await handle([
       confirmedMessage(confirmed([line(a, 99n)], { orderId: bad.orderId }), { redriveOf: letter?.id }),

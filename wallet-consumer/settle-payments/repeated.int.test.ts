@@ -10,6 +10,8 @@ describe('what comes twice', () => {
     await handle([message, message]);
     await handle([message]);
     expect(await balance(a)).toBe('500.00');
+    expect(await handle.registry.getSingleMetricAsString('wallet_repeated_events_total')).toMatch(/ 2$/);
+    expect(await handle.registry.getSingleMetricAsString('wallet_reordered_events_total')).toMatch(/ 0$/);
   });
 
   it('When the same bytes come under a new event id, then only the inbox learns of it', async () => {

@@ -1,16 +1,10 @@
+import { letterBefore, nextSeq, ownDeadLetter, type DeadLetterState } from '#prisma/dead-letters.rules';
 import type { Booking, PaymentEvent } from './payment-event.rules';
 
 /** How far an order has come: `settlements`. */
 export interface OrderProgress {
   lastSeqIn: number;
   lastSeqOut: number;
-}
-
-export interface DeadLetterState {
-  id: string;
-  orderId: string | null;
-  seq: number | null;
-  status: 'OPEN' | 'REDRIVING' | 'RESOLVED';
 }
 
 /** What the database knows about the events of a batch. */
@@ -48,6 +42,8 @@ export type Verdict =
       booking: Booking;
       seqIn: number;
       seqOut: number;
+      /** A later event of the order had come before this one, and is held. */
+      isLate: boolean;
     }
   | {
       kind: 'park';
@@ -61,16 +57,6 @@ export type Verdict =
 
 export const shareKey = (orderId: string, paymentOrderNo: number, sellerNo: number): string =>
   `${orderId}#${paymentOrderNo}#${sellerNo}`;
-
-/**
- * The highest sequence number that may be settled now. Normally the one after the last. A dead letter that
- * was closed by hand accounts for its number and all before it; one without a number, for one number.
- */
-export function seqAllowedUpTo(lastSeqIn: number, deadLetters: readonly DeadLetterState[]): number {
-  const closed = deadLetters.filter((letter) => letter.status === 'RESOLVED');
-  const closedUpTo = closed.reduce((max, letter) => Math.max(max, letter.seq ?? 0), lastSeqIn);
-  return closedUpTo + 1 + closed.filter((letter) => letter.seq === null).length;
-}
 
 /** The batch's view of the database, kept up to date with what earlier events of the same batch did. */
 class Progress {
@@ -96,6 +82,9 @@ class Progress {
 
   deadLetter = (id: string | null): DeadLetterState | undefined =>
     this.#deadLetters.find((letter) => letter.id === id);
+
+  ownDeadLetter = (event: PaymentEvent): DeadLetterState | undefined =>
+    ownDeadLetter(event.redriveOf, event.orderId, this.#deadLetters);
 
   deadLettersOf = (orderId: string): DeadLetterState[] =>
     this.#deadLetters.filter((letter) => letter.orderId === orderId);
@@ -125,7 +114,14 @@ class Progress {
     if (verdict.kind === 'park') {
       const { deadLetterId: id } = verdict;
       if (own !== undefined) own.status = 'OPEN';
-      else this.#deadLetters.push({ id, orderId: event.orderId, seq: event.seq, status: 'OPEN' });
+      else
+        this.#deadLetters.push({
+          id,
+          orderId: event.orderId,
+          seq: event.seq,
+          status: 'OPEN',
+          closed: null,
+        });
       return;
     }
     if (own !== undefined) own.status = 'RESOLVED';
@@ -141,16 +137,9 @@ class Progress {
   }
 }
 
-/** The dead letter that a redriven event belongs to; another order's is none of its business. */
-function ownDeadLetter(event: PaymentEvent, progress: Progress): DeadLetterState | undefined {
-  const letter = progress.deadLetter(event.redriveOf);
-  const isOurs = letter !== undefined && (letter.orderId === null || letter.orderId === event.orderId);
-  return isOurs ? letter : undefined;
-}
-
 function verdictOf(event: PaymentEvent, progress: Progress, newDeadLetterId: () => string): Verdict {
   if (progress.isKnown(event.eventId)) return { kind: 'known', event };
-  const own = ownDeadLetter(event, progress);
+  const own = progress.ownDeadLetter(event);
   const deadLetterId = own?.id ?? null;
   // Closed by hand or settled by an earlier redrive: a late copy must not book it after all.
   if (own?.status === 'RESOLVED') return { kind: 'repeated', event, deadLetterId };
@@ -174,18 +163,19 @@ function verdictOf(event: PaymentEvent, progress: Progress, newDeadLetterId: () 
       return { kind: 'repeated', event, deadLetterId };
     return park('conflict', `sequence ${seq} was taken by another content (last is ${lastSeqIn})`);
   }
-  const before = deadLetters.find(
-    (letter) => letter.status !== 'RESOLVED' && letter !== own && (letter.seq === null || letter.seq < seq),
-  );
+  const before = letterBefore(seq, own, deadLetters);
   if (before !== undefined) return park('behind', `waits behind the dead letter ${before.id} of its order`);
-  const allowedUpTo = seqAllowedUpTo(lastSeqIn, deadLetters);
-  if (seq > allowedUpTo) return park('gap', `held: sequence ${seq} arrived, but ${allowedUpTo} is missing`);
+  const due = nextSeq(lastSeqIn, deadLetters);
+  if (seq > due) return park('gap', `held: sequence ${seq} arrived, but ${due} is missing`);
   const seller = progress.missingSeller(booking);
   if (seller !== undefined) return park('unknown_seller', `there is no seller ${seller}`);
   const uncredited = booking.type === 'DEBIT' ? progress.uncredited(booking) : undefined;
   if (uncredited !== undefined)
     return park('not_credited', `payment order ${uncredited} was not credited by this amount to this seller`);
-  return { kind: 'settle', event, deadLetterId, booking, seqIn: seq, seqOut: lastSeqOut + 1 };
+  const isLate = deadLetters.some(
+    (letter) => letter.status !== 'RESOLVED' && letter !== own && (letter.seq ?? 0) > seq,
+  );
+  return { kind: 'settle', event, deadLetterId, booking, seqIn: seq, seqOut: lastSeqOut + 1, isLate };
 }
 
 /**

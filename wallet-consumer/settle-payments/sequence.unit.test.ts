@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { readHeaders, type PaymentEvent } from './payment-event.rules';
-import { decide, seqAllowedUpTo, shareKey, type DeadLetterState, type Known } from './sequence.rules';
+import type { DeadLetterState } from '#prisma/dead-letters.rules';
+import { decide, type Known } from './sequence.rules';
 
 const ORDER = 'order-1';
 const LETTER = '00000000-0000-7000-8000-00000000000f';
@@ -46,6 +47,7 @@ const letter = (over: Partial<DeadLetterState>): DeadLetterState => ({
   orderId: ORDER,
   seq: 1,
   status: 'OPEN',
+  closed: null,
   ...over,
 });
 
@@ -137,30 +139,31 @@ describe('redriven events', () => {
   });
 });
 
-describe('what may be settled next', () => {
-  it.each([
-    ['nothing was closed by hand', 3, [], 4],
-    ['the next number was closed by hand', 3, [letter({ seq: 4, status: 'RESOLVED' as const })], 5],
-    ['a held number was closed by hand', 0, [letter({ seq: 2, status: 'RESOLVED' as const })], 3],
-    ['one without a number was closed by hand', 0, [letter({ seq: null, status: 'RESOLVED' as const })], 2],
-    ['dead letters are still open', 3, [letter({ seq: 4 })], 4],
-  ])('When %s, then it is the number after', (_title, lastSeqIn, letters, expected) => {
-    expect(seqAllowedUpTo(lastSeqIn, letters)).toBe(expected);
-  });
-});
+describe('after a dead letter was closed by hand', () => {
+  const closed = (fromSeq: number, toSeq = fromSeq): DeadLetterState =>
+    letter({ status: 'RESOLVED', seq: null, closed: { fromSeq, toSeq } });
+  const settledUpTo = (lastSeqIn: number, deadLetters: DeadLetterState[]): Known =>
+    known({ orders: new Map([[ORDER, { lastSeqIn, lastSeqOut: lastSeqIn }]]), deadLetters });
 
-describe('shares', () => {
-  it('When a cancellation asks for more than was credited to that seller, then it is parked', () => {
-    const cancel = event(1);
-    const shares = [{ paymentOrderNo: 9, sellerNo: 1, amount: 100n, idempotencyKey: 'DEBIT:c:9' }];
-    const debit: PaymentEvent = {
-      ...cancel,
-      content: { booking: { type: 'DEBIT', orderId: ORDER, currency: 'KRW', cancelId: 'c', shares } },
-    };
-    const creditedBy = (amount: bigint, sellerNo = 1) =>
-      known({ credited: new Map([[shareKey(ORDER, 9, sellerNo), amount]]) });
-    expect(outcomes([debit], creditedBy(100n))).toEqual(['settle']);
-    expect(outcomes([debit], creditedBy(99n))).toEqual(['park:not_credited']);
-    expect(outcomes([debit], creditedBy(100n, 2))).toEqual(['park:not_credited']);
+  it('When the next number was given up, then the one after it settles', () => {
+    expect(outcomes([event(3)], settledUpTo(1, [closed(2)]))).toEqual(['settle']);
+  });
+
+  it('When nothing was given up, then a gap behind it is still a gap', () => {
+    const foreign = letter({ status: 'RESOLVED', seq: null });
+    expect(outcomes([event(3)], settledUpTo(1, [foreign]))).toEqual(['park:gap']);
+  });
+
+  it('When a held number was given up, then what is missing before it is still missing', () => {
+    expect(outcomes([event(4)], settledUpTo(1, [closed(3)]))).toEqual(['park:gap']);
+    expect(outcomes([event(2), event(4)], settledUpTo(1, [closed(3)]))).toEqual(['settle', 'settle']);
+  });
+
+  it('When a number far ahead was given up, then no gap before it is hidden', () => {
+    expect(outcomes([event(3)], settledUpTo(1, [closed(9)]))).toEqual(['park:gap']);
+  });
+
+  it('When numbers were given up together, then the one after them settles, and a real gap is seen', () => {
+    expect(outcomes([event(4), event(6)], settledUpTo(1, [closed(2, 3)]))).toEqual(['settle', 'park:gap']);
   });
 });

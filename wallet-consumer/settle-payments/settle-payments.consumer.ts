@@ -61,6 +61,8 @@ function report(verdict: Verdict, metrics: SettlementMetrics, log: Logger): void
       return;
     case 'settle':
       metrics.settled.inc({ type: verdict.booking.type });
+      // One that is redriven was put aside by us; it did not come late by itself.
+      if (verdict.isLate && verdict.deadLetterId === null) metrics.reordered.inc();
       metrics.lines.inc({ type: verdict.booking.type }, verdict.booking.shares.length);
       log.debug(where, 'event settled');
       return;

@@ -36,6 +36,11 @@ export function createSettlementMetrics(registry: Registry) {
       help: 'Events held because an earlier one of their order has not arrived: always worth an alarm',
       registers,
     }),
+    reordered: new Counter({
+      name: 'wallet_reordered_events_total',
+      help: 'Events that were settled after a later one of their order had come: the later one is held',
+      registers,
+    }),
     transactionRetries: new Counter({
       name: 'wallet_transaction_retries_total',
       help: 'Transactions repeated after a deadlock or lock wait',

@@ -1,4 +1,3 @@
-import { WALLET_SERVICE } from '#contracts/topics';
 import { wonFromText, wonToDecimalText } from '#kit/money';
 import { Prisma, type Reader, type Tx } from '#prisma/database';
 import { toDatetimeText, type LedgerLine, type WalletHead } from './ledger.rules';
@@ -43,24 +42,6 @@ export async function saveOrders(
     ON DUPLICATE KEY UPDATE last_seq_in = new.last_seq_in, last_seq_out = new.last_seq_out`;
 }
 
-/**
- * Hashes of the events that were booked for these orders, by `{orderId}#{seq}`. The inbox also has what was
- * parked under the same number: only an event that the ledger names was settled.
- */
-export async function settledContents(
-  db: Reader,
-  orderIds: readonly string[],
-): Promise<Map<string, Set<string>>> {
-  if (orderIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ aggregate_id: string; event_seq: number; payload_hash: string }[]>`
-    SELECT aggregate_id, event_seq, payload_hash FROM inbox
-    WHERE consumer = ${WALLET_SERVICE} AND aggregate_id IN (${Prisma.join([...orderIds])})
-      AND event_seq IS NOT NULL
-      AND EXISTS (SELECT 1 FROM wallet_transactions AS line
-                  WHERE line.order_id = inbox.aggregate_id AND line.event_id = inbox.event_id)`;
-  return new Map(rows.map((row) => [`${row.aggregate_id}#${row.event_seq}`, new Set([row.payload_hash])]));
-}
-
 /** Which of these sellers exist, and whether they have a wallet yet. */
 export async function findSellers(
   db: Reader,
@@ -87,9 +68,16 @@ export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise
   if (sellerNos.length === 0) return new Map();
   const sorted = [...sellerNos].sort((a, b) => a - b);
   const rows = await tx.$queryRaw<
-    { no: bigint; seller_no: bigint; balance: Prisma.Decimal; last_seq: bigint; last_hash: string }[]
+    {
+      no: bigint;
+      seller_no: bigint;
+      balance: Prisma.Decimal;
+      last_seq: bigint;
+      last_hash: string;
+      updated_at: Date;
+    }[]
   >`
-    SELECT no, seller_no, balance, last_seq, last_hash FROM wallets FORCE INDEX (wallets_seller_no_key)
+    SELECT no, seller_no, balance, last_seq, last_hash, updated_at FROM wallets FORCE INDEX (wallets_seller_no_key)
     WHERE seller_no IN (${Prisma.join(sorted)}) ORDER BY seller_no FOR UPDATE`;
   return new Map(
     rows.map((row) => [
@@ -100,6 +88,7 @@ export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise
         balance: wonFromText(row.balance.toFixed(2)),
         lastSeq: toNumber(row.last_seq),
         lastHash: row.last_hash,
+        lastAt: toNumber(row.last_seq) === 0 ? null : row.updated_at,
       },
     ]),
   );
@@ -134,20 +123,25 @@ export async function insertLines(tx: Tx, lines: readonly LedgerLine[]): Promise
   if (inserted !== lines.length) throw new Error(`${inserted} ledger lines inserted, not ${lines.length}`);
 }
 
-/** Moves locked wallets to their new balance and chain head. */
+/** Moves locked wallets to their new balance and chain head; `updated_at` is their newest line's time. */
 export async function saveWallets(tx: Tx, heads: readonly WalletHead[]): Promise<void> {
   if (heads.length === 0) return;
-  const rows = heads.map((head) => ({ ...head, balance: wonToDecimalText(head.balance) }));
+  const rows = heads.map((head) => ({
+    ...head,
+    balance: wonToDecimalText(head.balance),
+    lastAt: toDatetimeText(head.lastAt ?? new Date(0)),
+  }));
   // STRAIGHT_JOIN reads the document first and finds each wallet by its key: only locked rows are touched.
   const updated = await tx.$executeRaw`
     UPDATE JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
       no        BIGINT         PATH '$.walletNo' ERROR ON EMPTY ERROR ON ERROR,
       balance   DECIMAL(15, 2) PATH '$.balance'  ERROR ON EMPTY ERROR ON ERROR,
       last_seq  BIGINT         PATH '$.lastSeq'  ERROR ON EMPTY ERROR ON ERROR,
-      last_hash CHAR(64)       PATH '$.lastHash' ERROR ON EMPTY ERROR ON ERROR)) AS new
+      last_hash CHAR(64)       PATH '$.lastHash' ERROR ON EMPTY ERROR ON ERROR,
+      last_at   DATETIME(3)    PATH '$.lastAt'   ERROR ON EMPTY ERROR ON ERROR)) AS new
     STRAIGHT_JOIN wallets ON wallets.no = new.no
     SET wallets.balance = new.balance, wallets.last_seq = new.last_seq, wallets.last_hash = new.last_hash,
-      wallets.version = wallets.version + 1`;
+      wallets.updated_at = new.last_at, wallets.version = wallets.version + 1`;
   if (updated !== heads.length) throw new Error(`${updated} wallets updated, not ${heads.length}`);
 }
 

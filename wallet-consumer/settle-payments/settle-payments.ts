@@ -1,6 +1,6 @@
 import { WALLET_SERVICE } from '#contracts/topics';
 import type { Database } from '#prisma/database';
-import { arrive } from '#prisma/inbox';
+import { arrive, type Arrival } from '#prisma/inbox';
 import { inTransaction, isTooSlow } from '#prisma/transaction';
 import { incurableReason } from './incurable.rules';
 import { readKnown } from './known.store';
@@ -57,16 +57,15 @@ function settleTogether(world: SettlementWorld, events: readonly PaymentEvent[])
     async (tx) => {
       const { known, walletless } = await readKnown(tx, events);
       const verdicts = decide(events, known, () => ids.eventId());
-      const fresh = verdicts.filter((verdict) => verdict.kind !== 'known');
-      await arrive(
-        tx,
-        WALLET_SERVICE,
-        fresh.map(({ event }) => event.arrival),
-      );
-      await recordSettled(tx, world, fresh, walletless);
-      await recordParked(tx, world, fresh);
+      await arrive(tx, WALLET_SERVICE, arrivalsOf(verdicts, 'settle'));
+      await arrive(tx, WALLET_SERVICE, arrivalsOf(verdicts, 'repeated'), { applied: false });
+      await recordSettled(tx, world, verdicts, walletless);
+      await recordParked(tx, world, verdicts);
       return verdicts;
     },
     { timeoutMs: transactionTimeoutMs, onRetry },
   );
 }
+
+const arrivalsOf = (verdicts: readonly Verdict[], kind: Verdict['kind']): Arrival[] =>
+  verdicts.flatMap((verdict) => (verdict.kind === kind ? [verdict.event.arrival] : []));

@@ -12,8 +12,10 @@ import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { createLog } from '#kit/log';
 import { sumWon } from '#kit/money';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
+import { lineHash } from './ledger.rules';
 import { createSettlementConsumer } from './settle-payments.consumer';
 import { createSettlementMetrics } from './settle-payments.metrics';
+import { insertLines } from './settle-payments.store';
 
 // What the settlement's int tests share: a database per file, consumers fed by hand, events, and rows read
 // back.
@@ -148,6 +150,31 @@ export function useSettlements() {
     seller: async (sellerNo = newNo()): Promise<number> => {
       await administer('INSERT INTO sellers (no, seller_id) VALUES (?, ?)', [sellerNo, `S${sellerNo}`]);
       return sellerNo;
+    },
+
+    /** Money leaves a wallet by a line that no cancel caused, as a pay-out would: only so can a refund find too little. */
+    payOut: async (sellerNo: number, amount: bigint): Promise<void> => {
+      const wallet = await test.db.wallet.findUniqueOrThrow({ where: { sellerNo } });
+      const columns = {
+        walletNo: Number(wallet.no),
+        walletSeq: Number(wallet.lastSeq) + 1,
+        type: 'DEBIT' as const,
+        amount,
+        balanceAfter: BigInt(wallet.balance.toFixed(0)) - amount,
+        paymentOrderNo: newNo(),
+        orderId: `payout-${sellerNo}`,
+        eventId: randomUUID(),
+        idempotencyKey: `PAYOUT:${randomUUID()}`,
+        createdAt: NOW,
+      };
+      const hash = lineHash(wallet.lastHash, columns);
+      await insertLines(test.db, [{ ...columns, sellerNo, lineHash: hash }]);
+      await administer('UPDATE wallets SET balance = ?, last_seq = ?, last_hash = ? WHERE seller_no = ?', [
+        columns.balanceAfter,
+        columns.walletSeq,
+        hash,
+        sellerNo,
+      ]);
     },
 
     redriving: (id: string | undefined) =>

@@ -1,13 +1,19 @@
-import { text, translate } from './texts.js';
+import { byId, say } from './kit/dom.js';
+import { addTexts, speak, text } from './kit/language.js';
+import { pspReason } from './order-view.js';
+import { TEXTS } from './texts.js';
 
-const REASON_CHARACTERS_MAX = 200;
 const CLOSED = ['PAY_PROCESS_CANCELED', 'USER_CANCEL'];
 
-translate();
+addTexts(TEXTS);
 const query = new URLSearchParams(location.search);
-const code = query.get('code') ?? '';
+const code = (query.get('code') ?? '').slice(0, 60);
+
 // What stands in the address was written by the payment window, or by anybody: it is shown as text, and cut.
-document.querySelector('#reason').textContent = CLOSED.includes(code)
-  ? text('closed')
-  : (query.get('message') ?? '').slice(0, REASON_CHARACTERS_MAX);
-document.querySelector('#code').textContent = code.slice(0, 60);
+speak(() => {
+  document.title = `${text('failTitle')} - ${text('brand')}`;
+  const isClosed = CLOSED.includes(code);
+  say(byId('reason'), isClosed ? text('closed') : pspReason({ code, message: query.get('message') ?? '' }));
+  byId('code').textContent = isClosed ? '' : code;
+});
+byId('headline').focus();

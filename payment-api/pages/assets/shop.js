@@ -1,140 +1,171 @@
-import { call } from './api.js';
-import { text, translate, won } from './texts.js';
+import { call, newKey, NoAnswer } from './kit/api.js';
+import { byId, make, once, say } from './kit/dom.js';
+import { addTexts, refusalText, speak, text, won } from './kit/language.js';
+import { basket } from './basket.js';
+import { openPaymentWindow, paymentWindow } from './payment-window.js';
+import { TEXTS } from './texts.js';
 
-const TOSS_SDK = 'https://js.tosspayments.com/v2/standard';
-const ALREADY_CHOSEN = [1, 2, 3];
+/** The API's limit on an order. */
+const ITEMS_MAX = 100;
 
-const form = document.querySelector('#order');
-const list = document.querySelector('#products');
-const total = document.querySelector('#total');
-const message = document.querySelector('#message');
-const button = document.querySelector('#pay');
+const list = byId('products');
+const button = byId('pay');
+let products = [];
+/** What is said below the list: a function, so that it is said again in another language. */
+let notice = { sentence: () => '', kind: '' };
+let isOpening = false;
 
-const chosen = () => [...list.querySelectorAll('input:checked')];
-
-function showTotal() {
-  const sum = chosen().reduce((amount, input) => amount + Number(input.dataset.price), 0);
-  total.textContent = won(sum);
-  button.textContent = sum === 0 ? text('pay') : text('payAmount', won(sum));
-  button.disabled = sum === 0;
+function tell(sentence = () => '', kind = '') {
+  notice = { sentence, kind };
+  say(byId('message'), sentence(), kind);
 }
 
-function say(sentence, isBad = true) {
-  message.textContent = sentence;
-  message.classList.toggle('bad', isBad);
+const chosen = () => products.flatMap(({ productNo }) => Array(basket.quantity(productNo)).fill(productNo));
+const sum = () =>
+  products.reduce((amount, { productNo, price }) => amount + basket.quantity(productNo) * price, 0);
+
+/** One key for what the shopper sees: a double click, or a repetition after a lost answer, orders once. */
+let idempotencyKey;
+
+function change(product, step) {
+  const quantity = basket.quantity(product.productNo) + step;
+  if (quantity < 0) return;
+  if (step > 0 && chosen().length >= ITEMS_MAX) return tell(() => text('quantityMax', ITEMS_MAX), 'wait');
+  basket.set(product.productNo, quantity);
+  idempotencyKey = undefined;
+  tell();
+  showQuantities();
 }
 
-function lineOf({ productNo, name, price, sellerNo }) {
-  const item = document.createElement('li');
-  const label = document.createElement('label');
-  const input = document.createElement('input');
-  Object.assign(input, { type: 'checkbox', name: 'productNos', value: productNo });
-  input.dataset.price = price;
-  input.checked = ALREADY_CHOSEN.includes(productNo);
-  const words = document.createElement('span');
-  const seller = document.createElement('span');
-  const cost = document.createElement('span');
-  words.textContent = name;
-  Object.assign(seller, { className: 'seller', textContent: text('seller', sellerNo) });
-  Object.assign(cost, { className: 'price', textContent: won(price) });
-  label.append(input, words, seller, cost);
-  item.append(label);
-  return item;
-}
-
-async function showProducts() {
-  try {
-    const { data } = await call('GET', '/api/products');
-    list.replaceChildren(...data.productList.map(lineOf));
-    list.setAttribute('aria-busy', 'false');
-    showTotal();
-  } catch {
-    say(text('loadFailed'));
-  }
-}
-
-function loadTossSdk() {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    Object.assign(script, { src: TOSS_SDK, onload: () => resolve(globalThis.TossPayments), onerror: reject });
-    document.head.append(script);
-  });
-}
-
-/** Opens the payment window: Toss's SDK, or the simulator's page. Either comes back to /success or /fail. */
-async function openWindow({ orderId, amount, orderName }) {
-  const { data: paymentWindow } = await call('GET', '/api/payment-window');
-  const successUrl = `${location.origin}/success`;
-  const failUrl = `${location.origin}/fail`;
-  if (paymentWindow.kind === 'toss') {
-    const TossPayments = await loadTossSdk();
-    const payment = TossPayments(paymentWindow.clientKey).payment({ customerKey: TossPayments.ANONYMOUS });
-    await payment.requestPayment({
-      method: 'CARD',
-      amount: { currency: 'KRW', value: amount },
-      orderId,
-      orderName,
-      successUrl,
-      failUrl,
+function stepper(product) {
+  const step = (amount, sign, label) =>
+    make('button', {
+      type: 'button',
+      textContent: sign,
+      'aria-label': text(label, product.name),
+      data: { step: amount },
+      on: { click: () => change(product, amount) },
     });
-    return;
-  }
-  location.assign(
-    `${paymentWindow.url}?${new URLSearchParams({ orderId, amount, orderName, successUrl, failUrl })}`,
+  return make(
+    'div',
+    { className: 'quantity', role: 'group', 'aria-label': text('quantityOf', product.name) },
+    step(-1, '−', 'less'),
+    make('output', { textContent: '0' }),
+    step(1, '+', 'more'),
   );
 }
 
-/** One key per submission that the shopper sees, kept until it succeeded: a double click orders once. */
-let idempotencyKey;
-list.addEventListener('change', () => {
-  idempotencyKey = undefined;
-  say('', false);
-  showTotal();
-});
+const rowOf = (product) =>
+  make(
+    'li',
+    { data: { product: product.productNo } },
+    make(
+      'div',
+      { className: 'row product' },
+      make(
+        'div',
+        {},
+        make('div', { lang: 'ko', textContent: product.name }),
+        make('div', { className: 'soft' }, `${won(product.price)} · ${text('seller', product.sellerNo)}`),
+      ),
+      stepper(product),
+    ),
+  );
+
+function showQuantities() {
+  for (const row of list.querySelectorAll('[data-product]')) {
+    const quantity = basket.quantity(Number(row.dataset.product));
+    row.querySelector('output').textContent = quantity;
+    row.querySelector('[data-step="-1"]').setAttribute('aria-disabled', String(quantity === 0));
+  }
+  const amount = sum();
+  byId('total').textContent = won(amount);
+  button.textContent = amount === 0 ? text('pay') : text('payAmount', won(amount));
+  button.setAttribute('aria-disabled', String(amount === 0 || isOpening));
+}
+
+async function load() {
+  list.setAttribute('aria-busy', 'true');
+  try {
+    const answer = await call('GET', '/api/products');
+    if (answer.code !== 200) throw new Error(answer.message);
+    products = answer.data.productList;
+    list.replaceChildren(...products.map(rowOf));
+    tell();
+    showQuantities();
+  } catch {
+    list.replaceChildren(
+      make(
+        'li',
+        {},
+        make('button', {
+          type: 'button',
+          className: 'second',
+          data: { text: 'reload' },
+          textContent: text('reload'),
+          on: { click: () => void load() },
+        }),
+      ),
+    );
+    tell(() => text('loadFailed'), 'bad');
+  }
+  list.setAttribute('aria-busy', 'false');
+}
 
 async function order() {
-  const productNos = chosen().map((input) => Number(input.value));
-  if (productNos.length === 0) return say(text('chooseOne'));
-  if (button.disabled) return;
-  button.disabled = true;
-  say(text('opening'), false);
-  idempotencyKey ??= `page-${Date.now()}-${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}`;
+  const productNos = chosen();
+  if (productNos.length === 0) return tell(() => text('chooseOne'), 'wait');
+  tell(() => text('opening'));
+  idempotencyKey ??= newKey('page');
   try {
-    const {
-      code,
-      message: sentence,
-      data,
-    } = await call(
-      'POST',
-      '/api/payments/checkout',
-      { productNos },
-      {
-        'idempotency-key': idempotencyKey,
-      },
-    );
-    if (code !== 201) throw new Error(sentence);
+    const answer = await call('POST', '/api/payments/checkout', {
+      body: { productNos },
+      headers: { 'idempotency-key': idempotencyKey },
+    });
+    if (answer.code !== 201) return tell(() => `${text('orderFailed')} ${refusalText(answer)}`, 'bad');
     idempotencyKey = undefined;
-    await openWindow(data);
+    await openPaymentWindow(answer.data);
+    // The window takes this page's place: until then nothing is ordered a second time.
+    isOpening = true;
   } catch (error) {
-    const isClosed = error?.code === 'USER_CANCEL' || error?.code === 'PAY_PROCESS_CANCELED';
-    say(
-      isClosed ? text('closed') : `${text('orderFailed')} ${error instanceof TypeError ? '' : error.message}`,
-    );
-    button.disabled = false;
+    const isClosed = ['USER_CANCEL', 'PAY_PROCESS_CANCELED'].includes(error?.code);
+    if (isClosed) return tell(() => text('closed'), 'wait');
+    tell(() => `${text('orderFailed')} ${error instanceof NoAnswer ? text('noConnection') : ''}`, 'bad');
   }
 }
 
-form.addEventListener('submit', (event) => {
+const submit = once(button, order);
+byId('order').addEventListener('submit', (event) => {
   event.preventDefault();
-  void order();
+  if (sum() === 0) return tell(() => text('chooseOne'), 'wait');
+  void submit(event).then(showQuantities);
 });
 
-// Coming back with the browser's button shows the page as it was left: the button must work again.
+// Coming back with the browser's button may show the page as it was left: the button must work again.
 addEventListener('pageshow', (event) => {
   if (!event.persisted) return;
-  say('', false);
-  showTotal();
+  isOpening = false;
+  tell();
+  showQuantities();
 });
 
-translate();
-await showProducts();
+let trust;
+
+function render() {
+  document.title = `${text('shopTitle')} - ${text('brand')}`;
+  byId('trust').textContent = trust === undefined ? '' : text(trust);
+  if (products.length > 0) list.replaceChildren(...products.map(rowOf));
+  say(byId('message'), notice.sentence(), notice.kind);
+  showQuantities();
+}
+
+addTexts(TEXTS);
+speak(render);
+await load();
+try {
+  const { kind } = await paymentWindow();
+  trust = kind === 'toss' ? 'trustToss' : 'trustSimulator';
+  render();
+} catch {
+  // It is asked for again, and its absence told, when the shopper pays.
+}

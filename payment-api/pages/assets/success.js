@@ -1,98 +1,176 @@
-import { call, pause } from './api.js';
-import { text, translate, won } from './texts.js';
+import { byId, make, say } from './kit/dom.js';
+import { addTexts, refusalText, speak, text } from './kit/language.js';
+import { confirmPayment } from './confirm.js';
+import { follow } from './follow.js';
+import { isPaid, linkTo, orderPath, pspReason, showOrder, showSteps, stepsOf } from './order-view.js';
+import { TEXTS } from './texts.js';
 
-const POLL_MS = 400;
-const POLL_SLOW_MS = 5000;
-const POLL_FAST_COUNT = 60;
-const CONFIRM_ATTEMPTS_MAX = 20;
-const PAID = ['SUCCESS', 'PARTIAL_CANCELED', 'CANCELED'];
+/** Long enough for recovery to have looked twice; then the shopper is shown another way. */
+const PENDING_MS = 3 * 60_000;
+const SETTLING_MS = 3 * 60_000;
 
-const element = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
-
-function headline(name, detail = '', isBad = false) {
-  element('headline').textContent = text(name);
-  element('detail').textContent = detail;
-  element('detail').classList.toggle('bad', isBad);
-}
-
-function mark(step, state) {
-  element(step).className = state;
-}
-
-function showOrder({ orderId, orderName, amount, paymentOrderList }) {
-  element('order').hidden = false;
-  element('order-name').textContent = orderName;
-  element('order-id').textContent = orderId;
-  element('order-amount').textContent = won(amount);
-  const lines = paymentOrderList.map(({ name, sellerNo, amount: price }) => {
-    const item = document.createElement('li');
-    item.className = 'line';
-    const words = document.createElement('span');
-    const seller = document.createElement('span');
-    const cost = document.createElement('span');
-    words.textContent = name;
-    Object.assign(seller, { className: 'seller', textContent: text('seller', sellerNo) });
-    Object.assign(cost, { className: 'price', textContent: won(price) });
-    item.append(words, seller, cost);
-    return item;
-  });
-  element('lines').replaceChildren(...lines);
-}
-
-function failed(sentence) {
-  mark('step-paid', 'failed');
-  headline('failTitle', sentence, true);
-  element('headline').focus();
-}
-
-/** Asks for the confirmation; the same request again is harmless, so a lost answer or a reload just asks again. */
-async function confirm(paymentKey, orderId, amount) {
-  for (let attempt = 1; attempt <= CONFIRM_ATTEMPTS_MAX; attempt += 1) {
-    try {
-      const answer = await call('POST', '/api/payments/confirm', { paymentKey, orderId, amount });
-      // Another tab is confirming the same payment, or the server is restarting: ask again.
-      if (answer.errorCode !== 'PEC0005' && answer.errorCode !== 'PEC0010') return answer;
-    } catch {
-      element('detail').textContent = text('offline');
-    }
-    await pause(Math.min(250 * attempt, POLL_SLOW_MS));
-  }
-  return { code: 202 };
-}
-
-/** Follows the order until the sellers are credited, or the payment has failed. */
-async function follow(orderId) {
-  for (let poll = 0; ; poll += 1) {
-    try {
-      const { code, data, message } = await call('GET', `/api/payments/${encodeURIComponent(orderId)}`);
-      if (code === 404) return failed(message);
-      if (code === 200) {
-        showOrder(data);
-        if (data.status === 'FAILURE') return failed(data.failure?.message ?? '');
-        if (PAID.includes(data.status)) {
-          mark('step-paid', 'done');
-          headline('paid', text(data.isWalletDone ? 'settled' : 'settling'));
-        }
-        if (data.isWalletDone) return mark('step-settled', 'done');
-      }
-    } catch {
-      element('detail').textContent = text('offline');
-    }
-    await pause(poll < POLL_FAST_COUNT ? POLL_MS : POLL_SLOW_MS);
-  }
-}
-
-translate();
 const [paymentKey, orderId, amount] = ['paymentKey', 'orderId', 'amount'].map((name) => query.get(name));
-if (paymentKey === null || orderId === null || amount === null) {
-  failed(text('badLink'));
-} else {
-  const answer = await confirm(paymentKey, orderId, amount);
-  if (answer.code === 200 || answer.code === 202) {
-    if (answer.code === 202) headline('pending', text('pendingDetail'));
-    await follow(orderId);
-  } else {
-    failed(`${answer.message} ${answer.data?.psp?.message ?? ''}`);
+
+/**
+ * What the page shows: `name` is one of confirming, pending, unclear, paid, failed; `detail` a function that says more;
+ * `again` starts over, where that is a way forward.
+ */
+let view = { name: 'confirming', detail: () => text('confirmingDetail') };
+let order;
+
+const HEADLINES = {
+  confirming: 'confirming',
+  pending: 'pending',
+  unclear: 'unclearTitle',
+  paid: 'paid',
+  failed: 'failTitle',
+  unavailable: 'unavailableTitle',
+  otherKey: 'otherKeyTitle',
+};
+const KINDS = { pending: 'wait', unclear: 'wait', unavailable: 'wait', failed: 'bad', otherKey: 'wait' };
+const ENDED = ['failed', 'unavailable', 'otherKey', 'unclear'];
+
+const steps = () => {
+  if (order !== undefined && view.name === 'paid') return stepsOf(order);
+  if (view.name === 'failed') return { paid: 'failed', settled: 'waiting' };
+  const isRunning = view.name === 'confirming' || view.name === 'pending';
+  return { paid: isRunning ? 'running' : 'waiting', settled: 'waiting' };
+};
+
+function actions() {
+  const { name, again } = view;
+  const isOrderKnown = orderId !== null && (name === 'paid' || name === 'pending' || name === 'otherKey');
+  return [
+    again === undefined
+      ? undefined
+      : make('button', {
+          type: 'button',
+          textContent: text(name === 'unavailable' ? 'retry' : 'checkAgain'),
+          on: { click: again },
+        }),
+    isOrderKnown
+      ? linkTo(orderPath(orderId), 'toOrder', again === undefined ? 'button' : 'button second')
+      : undefined,
+    name === 'failed' ? linkTo('/', 'tryAgain') : undefined,
+    name === 'paid' ? linkTo('/', 'toShop', 'button second') : undefined,
+    name === 'unavailable' || name === 'unclear' ? linkTo('/', 'toShop', 'button second') : undefined,
+  ].filter((action) => action !== undefined);
+}
+
+/** Buttons that stay the same are left alone: whoever has the focus on one keeps it. */
+function showActions() {
+  const fresh = actions();
+  const outline = (elements) =>
+    elements.map((element) => `${element.className} ${element.textContent}`).join('|');
+  const shown = byId('actions');
+  if (outline(fresh) !== outline([...shown.children])) shown.replaceChildren(...fresh);
+}
+
+function render() {
+  const { name, detail } = view;
+  byId('headline').textContent = text(HEADLINES[name]);
+  document.title = `${text(HEADLINES[name])} - ${text('brand')}`;
+  say(byId('detail'), detail(), KINDS[name] ?? '');
+  showSteps(steps());
+  showActions();
+  if (order !== undefined && name !== 'failed') showOrder(order);
+}
+
+function show(next) {
+  const isNew = next.name !== view.name;
+  view = next;
+  render();
+  if (isNew && ENDED.includes(view.name)) byId('headline').focus();
+}
+
+/** @param why says it in the page's language */
+const failed = (why) => show({ name: 'failed', detail: () => `${why()} ${text('nothingCharged')}` });
+
+function showPaid() {
+  const settled = order.isWalletDone;
+  show({
+    name: 'paid',
+    detail: () => `${text(settled ? 'settled' : 'settling')} ${text('keepOrder')}`,
+  });
+}
+
+/** Follows the order until it is settled, or has failed. */
+async function followOrder({ isPending }) {
+  const hasEnded = await follow(
+    orderId,
+    (answer) => {
+      if (answer === undefined) {
+        show({ ...view, detail: () => text('reconnecting') });
+      } else if (answer.code === 200) {
+        order = answer.data;
+        if (order.status === 'FAILURE') {
+          const reason = order.failure ?? { code: '', message: '' };
+          failed(() => pspReason(reason));
+          return true;
+        }
+        if (isPaid(order)) {
+          showPaid();
+          return order.isWalletDone;
+        }
+        if (isPending) show({ name: 'pending', detail: () => text('pendingDetail') });
+      } else if (answer.code === 404) {
+        failed(() => refusalText(answer));
+        return true;
+      }
+      return false;
+    },
+    { durationMs: isPending ? PENDING_MS : SETTLING_MS },
+  );
+  if (hasEnded || view.name === 'paid') return;
+  show({
+    name: 'pending',
+    detail: () => text('pendingLong'),
+    again: () => void start(),
+  });
+}
+
+/** What the confirm's last answer means for the shopper. */
+async function conclude(answer) {
+  const again = () => void start();
+  if (answer === undefined) return show({ name: 'unclear', detail: () => text('unclearDetail'), again });
+  switch (answer.errorCode) {
+    case undefined:
+      return followOrder({ isPending: false });
+    case 'PEC0007':
+      show({ name: 'pending', detail: () => text('pendingDetail') });
+      return followOrder({ isPending: true });
+    case 'PEC0004': {
+      const psp = answer.data?.psp;
+      return failed(() => (psp === undefined ? refusalText(answer) : pspReason(psp)));
+    }
+    case 'PEC0006':
+      return show({ name: 'otherKey', detail: () => text('otherKeyDetail') });
+    case 'PEC0014':
+      return show({
+        name: 'unavailable',
+        detail: () => `${refusalText(answer)} ${text('nothingCharged')}`,
+        again,
+      });
+    case 'PEC0005':
+    case 'PEC0010':
+    case 'PEC9999':
+      return show({ name: 'unclear', detail: () => refusalText(answer), again });
+    default:
+      return failed(() => refusalText(answer));
   }
 }
+
+async function start() {
+  show({ name: 'confirming', detail: () => text('confirmingDetail') });
+  byId('headline').focus();
+  const answer = await confirmPayment({ paymentKey, orderId, amount }, (name) =>
+    show({ name: 'confirming', detail: () => text(name) }),
+  );
+  await conclude(answer);
+}
+
+addTexts(TEXTS);
+speak(render);
+if (paymentKey === null || orderId === null || amount === null) failed(() => text('badLink'));
+else await start();

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { findTool } from '#kit/optional-tool.fixture';
+import { BROWSERS, INSTALL_BROWSER, openBrowser } from './browser';
+import { openPipeline, until, type Json, type Pipeline } from './e2e.fixture';
+
+// A shopper's and an administrator's browser before the whole pipeline. Every page is watched: where its requests go,
+// and what its console says.
+
+export const CHROMIUM = findTool(BROWSERS, INSTALL_BROWSER);
+
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+const STEP_TIMEOUT_MS = 15_000;
+const KOREAN = { locale: 'ko-KR', timezoneId: 'Asia/Seoul', viewport: { width: 1100, height: 900 } };
+export const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+/** A browser's tab with what it has done. */
+export interface Visit {
+  page: Page;
+  context: BrowserContext;
+  /** Every request that the browser has made, in order. */
+  requests: { method: string; url: string; headers: Record<string, string>; atMs: number }[];
+  /** Errors of the console and of scripts, broken policies among them. */
+  errors: string[];
+  /** When this was asked, each time. */
+  asked: (method: string, path: string) => number[];
+}
+
+export interface PagesWorld {
+  river: Pipeline;
+  /** Where the pages are. */
+  shop: string;
+  wallets: string;
+  psp: string;
+  /** A fresh browser profile: a person who has never been here. */
+  visit(options?: BrowserContextOptions): Promise<Visit>;
+  /** Ends all visits, and takes back what the simulator was told. */
+  rest(): Promise<void>;
+  close(): Promise<void>;
+}
+
+function watch(context: BrowserContext, page: Page): Visit {
+  const requests: Visit['requests'] = [];
+  const errors: string[] = [];
+  context.on('request', (request) =>
+    requests.push({
+      method: request.method(),
+      url: request.url(),
+      headers: request.headers(),
+      atMs: Date.now(),
+    }),
+  );
+  context.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') errors.push(message.text());
+  });
+  context.on('weberror', (error) => errors.push(String(error.error())));
+  return {
+    page,
+    context,
+    requests,
+    errors,
+    asked: (method, path) =>
+      requests
+        .filter((request) => request.method === method && new URL(request.url).pathname === path)
+        .map(({ atMs }) => atMs),
+  };
+}
+
+export async function openPages(chromiumPath: string): Promise<PagesWorld> {
+  const river = await openPipeline();
+  const browser: Browser = await openBrowser(chromiumPath);
+  const contexts: BrowserContext[] = [];
+  return {
+    river,
+    shop: river.service('api').url,
+    wallets: river.service('wallet').url,
+    psp: river.service('simulator').url,
+    async visit(options = {}) {
+      const context = await browser.newContext({ ...KOREAN, ...options });
+      context.setDefaultTimeout(STEP_TIMEOUT_MS);
+      contexts.push(context);
+      return watch(context, await context.newPage());
+    },
+    async rest() {
+      await Promise.all(contexts.splice(0).map((context) => context.close()));
+      await river.psp('PUT', '/simulator/faults', {});
+      await river.psp('POST', '/simulator/release');
+    },
+    async close() {
+      await browser.close();
+      await river.close();
+    },
+  };
+}
+
+/** Waits until the heading says so. */
+export const expectHeadline = (page: Page, name: string): Promise<void> =>
+  page.getByRole('heading', { level: 1, name }).waitFor();
+
+/** From the shop to the payment window, which shows the order. @returns the order's id */
+export async function order(world: PagesWorld, page: Page): Promise<string> {
+  await page.goto(world.shop);
+  await page.locator('#pay:not([aria-disabled="true"])').click();
+  return inWindow(world, page);
+}
+
+export async function inWindow(world: PagesWorld, page: Page): Promise<string> {
+  await page.waitForURL(`${world.psp}/window?*`);
+  return new URL(page.url()).searchParams.get('orderId') ?? '';
+}
+
+/** Authenticates in the simulator's window, which leads back to /success. */
+export const payInWindow = (page: Page): Promise<void> => page.locator('button.pay').click();
+
+/** Waits until the PSP holds a call of the order's. */
+export const untilHeld = (river: Pipeline, orderId: string): Promise<void> =>
+  until(`a call for ${orderId} held`, async () => {
+    const { held } = await river.psp('GET', '/simulator/faults');
+    return held.some((one: Json) => one.orderId === orderId);
+  });
+
+/** What the PSP was asked for an order, by the last part of the path. */
+export async function pspCalls(river: Pipeline, orderId: string, what: string): Promise<Json[]> {
+  const { calls } = await river.psp('GET', `/simulator/calls?orderId=${orderId}`);
+  return calls.filter(({ path }: Json) => path.endsWith(`/${what}`));
+}
+
+/** What axe has to complain about on the page as it stands. @param rules all of them when absent */
+export async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations: found } = (await page.evaluate(
+    `axe.run(${JSON.stringify(rules === undefined ? {} : { runOnly: rules })})`,
+  )) as Json;
+  return found.map(
+    ({ id, help, nodes }: Json) => `${id}: ${help}: ${nodes.map((node: Json) => node.html).join(' | ')}`,
+  );
+}
+
+/** How much wider than the screen the page is, in px. */
+export const overhang = (page: Page): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>;
+
+/** A document that was asked for and refused is written to the console by the browser itself. */
+export const unforeseen = (errors: readonly string[]): string[] =>
+  errors.filter(
+    (error) => !error.startsWith('Failed to load resource: the server responded with a status of'),
+  );
+
+/** Gives the key to an administrator's page. */
+export async function signIn({ river }: PagesWorld, page: Page): Promise<void> {
+  await page.getByLabel(/관리자 키|Admin key/).fill(river.config.adminKey);
+  await page.keyboard.press('Enter');
+  await page.locator('#inside').waitFor();
+}
+
+/** An administrator's page with one payment. */
+export async function openPayment(world: PagesWorld, page: Page, orderId: string): Promise<void> {
+  await page.goto(`${world.shop}/admin#order=${orderId}`);
+  await signIn(world, page);
+  await page.locator('.moves li').first().waitFor();
+}
+
+/** Fills in the refund of lines (counted from 0), up to the question whether one is sure. */
+export async function askRefund(page: Page, lines: readonly number[], reason: string): Promise<void> {
+  await page.locator('#refund input[value="lines"]').check();
+  for (const line of lines) await page.locator('#refund li').nth(line).getByRole('checkbox').check();
+  await page.locator('#reason').fill(reason);
+  await page.locator('#refund button').click();
+  await page.locator('#sure[open]').waitFor();
+}
