@@ -319,7 +319,7 @@ inline judge() {
 
 /* payment-api/acknowledge-settlement/acknowledge-settlement.store.ts#acknowledge */
 inline acknowledge() {
-  acknowledgedEvents++;
+  acknowledgedEvents = e;
 #ifdef DONE_AT_ONCE
   isWalletDone = true
 #else
