@@ -249,7 +249,7 @@ export const MUTANTS: readonly ModelCheck[] = [
     'settlement',
     'acknowledging without inbox and sequence',
     ['ACK_WITHOUT_INBOX', 'ACK_WITHOUT_SEQUENCE', ...ONE_CONSUMER],
-    'done-means-settled',
+    'everything-settled-is-acknowledged',
   ),
   mutant(
     'settlement',

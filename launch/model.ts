@@ -7,7 +7,7 @@ import { propertiesOf } from './model.text';
 import { print } from './screen';
 
 const NAME_WIDTH = 11;
-const TITLE_WIDTH = 78;
+const TITLE_WIDTH = 90;
 
 function wordsOf({ outcome, broken, check }: ModelVerdict): string {
   if (outcome === 'unfinished') return 'was not finished: nothing is proved';
