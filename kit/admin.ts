@@ -2,6 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler } from 'express';
 import { Refusal } from './refusal';
 
+/** A key that can be guessed is none: what production asks of each. */
+export const ADMIN_KEY_CHARACTERS_MIN = 16;
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /**

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { ADMIN_KEY_CHARACTERS_MIN } from '#kit/admin';
 import { ConfigError, list, port, positiveInt, readConfig } from '#kit/config';
 import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import { databaseUrl } from '#prisma/config';
@@ -11,8 +12,6 @@ const DEFAULT_SECRET_KEY = 'test_sk_simulator';
 export const CANCEL_SPACING_MS = 1_100;
 /** A mobile network puts many shoppers behind one address; one that asks ten times a second is no shopper. */
 const RATE_LIMIT_DEFAULT = 600;
-/** A key that can be guessed is none. */
-const ADMIN_KEY_CHARACTERS_MIN = 16;
 const TOSS_HOST = /(^|\.)tosspayments\.com$/;
 
 /** An address, or a network in CIDR notation. */

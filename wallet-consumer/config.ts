@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ADMIN_KEY_CHARACTERS_MIN } from '#kit/admin';
 import { list, port, positiveInt, readConfig } from '#kit/config';
 import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import type { RegistryAccess } from '#contracts/registry';
@@ -28,6 +29,15 @@ const schema = z
     path: ['ADMIN_API_KEYS'],
     message: 'must not hold the default key in production',
   })
+  .refine(
+    (env) =>
+      env.NODE_ENV !== 'production' ||
+      env.ADMIN_API_KEYS.every((key) => key.length >= ADMIN_KEY_CHARACTERS_MIN),
+    {
+      path: ['ADMIN_API_KEYS'],
+      message: `must hold keys of at least ${ADMIN_KEY_CHARACTERS_MIN} characters in production`,
+    },
+  )
   .refine((env) => env.NODE_ENV !== 'production' || env.WALLET_DATABASE_URL !== undefined, {
     path: ['WALLET_DATABASE_URL'],
     message: 'must be set in production',

@@ -2,7 +2,7 @@ import { readWalletConfig } from './config';
 
 const PRODUCTION = {
   NODE_ENV: 'production',
-  ADMIN_API_KEYS: 'long-and-random',
+  ADMIN_API_KEYS: 'long-and-random-one',
   WALLET_DATABASE_URL: 'mysql://wallet_service:long-and-random@db:3306/payment_eda',
 };
 
@@ -25,7 +25,8 @@ describe('configuration of the wallet service', () => {
 
   it.each([
     ['ADMIN_API_KEYS', undefined],
-    ['ADMIN_API_KEYS', 'long-and-random,dev-admin-key'],
+    ['ADMIN_API_KEYS', 'long-and-random-one,dev-admin-key'],
+    ['ADMIN_API_KEYS', 'long-and-random-one,short'],
     ['WALLET_DATABASE_URL', undefined],
     ['WALLET_DATABASE_URL', 'mysql://wallet_service:wallet_service@db:3306/payment_eda'],
     ['WALLET_DATABASE_URL', 'mysql://root:1234@db:3306/payment_eda'],
