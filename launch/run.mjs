@@ -49,6 +49,7 @@ const COMMANDS = {
   'toss-contract': 'launch/toss-contract.js',
   bench: 'bench/latency.main.js',
   chaos: 'chaos/main.js',
+  model: 'launch/model.js',
   screenshots: 'launch/screenshots.js',
   lint: 'launch/lint.js',
   types: 'launch/types.js',
