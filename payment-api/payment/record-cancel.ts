@@ -13,6 +13,8 @@ import type { TossPayment } from '../toss/toss-payment';
 
 const FAILURE_CODE_CHARACTERS_MAX = 100;
 const FAILURE_MESSAGE_CHARACTERS_MAX = 500;
+/** A request that is under way for longer has been dropped by everybody. */
+const LATE_CANCEL_CHECK_AFTER_S = 3_600;
 
 interface LinesCanceled {
   cancelId: string;
@@ -174,6 +176,11 @@ async function recordCancelFailure(
   // Less is left at the PSP than we thought: there may be a cancel that we do not know of.
   if (isNothingToCancel(code))
     await tx.$executeRaw`UPDATE payment_events SET next_check_at = NOW(3) WHERE no = ${cancel.paymentNo}`;
+  else if (cancel.attempt > 1)
+    // An earlier call, under another key, may still be under way, and the PSP may do it after all.
+    await tx.$executeRaw`
+      UPDATE payment_events SET next_check_at = NOW(3) + INTERVAL ${LATE_CANCEL_CHECK_AFTER_S} SECOND
+      WHERE no = ${cancel.paymentNo}`;
   return { ...cancel, status: 'FAILURE', claimToken: null, failure };
 }
 
