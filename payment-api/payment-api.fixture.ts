@@ -13,7 +13,7 @@ import { pingDatabase } from '#prisma/database';
 import { isDatabaseUnavailable } from '#prisma/transaction';
 import { recoverNext, type RecoveryWorld } from './recover-payments/recover-payments';
 import { paymentRoutes, type PaymentApiWorld } from './routes';
-import { createTossClient } from './toss/toss-client';
+import { createTossClient, type Psp } from './toss/toss-client';
 
 // What the payment API's tests share: the API over HTTP, on a real database of its own, with the simulator as the PSP.
 
@@ -33,6 +33,8 @@ export interface TestApi {
   url: string;
   pspUrl: string;
   world: PaymentApiWorld;
+  /** The simulator as it is, whatever the world's PSP has been replaced by. */
+  realPsp: Psp;
   database: TestDatabase;
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   psp(method: string, path: string, body?: unknown): Promise<Json>;
@@ -186,13 +188,14 @@ export async function startTestApi(
     cancelIntervalMs: CANCEL_INTERVAL_MS,
   });
   const { encode } = testCodec();
+  const realPsp = createTossClient({
+    baseUrl: simulator.url,
+    secretKey: 'test_sk_simulator',
+    timeoutMs: PSP_TIMEOUT_MS,
+  });
   const world: PaymentApiWorld = {
     db: database.db,
-    psp: createTossClient({
-      baseUrl: simulator.url,
-      secretKey: 'test_sk_simulator',
-      timeoutMs: PSP_TIMEOUT_MS,
-    }),
+    psp: realPsp,
     encode,
     ids: systemIds,
     clock: systemClock,
@@ -244,6 +247,7 @@ export async function startTestApi(
     url,
     pspUrl: simulator.url,
     world,
+    realPsp,
     database,
     call,
     psp,
