@@ -8,8 +8,8 @@ export interface DatabaseProxy {
   /** The present connections stay open and nothing passes on them any more; new ones work. */
   silence(): void;
   /**
-   * Lets the next `count` COMMITs reach the database and cuts their connections before the answer comes back; while
-   * `andThen` is "refuse", new connections are cut as well.
+   * Lets the next `count` COMMITs reach the database and cuts their connections before the answer comes back. With
+   * `andThen` "refuse", every other connection is cut with them, idle ones of a pool too, and new ones until {@link serve}.
    */
   cutCommits(count: number, andThen?: 'serve' | 'refuse'): void;
   /** The next COMMIT arrives only after `delayMs`; its client's connection breaks at once. */
@@ -41,6 +41,8 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
         cuts += 1;
         isCut = true;
         isRefusing = after === 'refuse';
+        if (isRefusing)
+          for (const socket of sockets) if (socket !== client && socket !== upstream) socket.destroy();
       }
       if (delayMs > 0 && chunk.toString('latin1').endsWith(COMMIT)) {
         // The session lives on with its locks; what it was told last is still on its way.
