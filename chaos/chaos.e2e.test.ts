@@ -26,7 +26,7 @@ test('Under a running load, whatever fails and comes back: no won is lost, none 
       `${summaryText(result)}\nagain: npm run chaos -- --minutes ${MINUTES} --seed ${seed}\n`,
     );
     if (!isPass(result)) throw new Error(`${summaryText(result)}\n${lines.join('\n')}`);
-    expect(result.injections.length).toBeGreaterThan(3);
+    expect(result.injections.filter(({ isHit }) => isHit).length).toBeGreaterThan(3);
     expect(result.orders).toBeGreaterThan(20);
   } finally {
     await system.down();

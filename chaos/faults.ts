@@ -5,18 +5,11 @@ import { readDefinitions } from '#connect/definition';
 import { remove } from '#connect/rest';
 import { sleep } from '#kit/clock';
 import { createLog } from '#kit/log';
+import { hit, missed, type Fault } from './injected';
 import type { LinkFault } from './proxy';
 import type { Random } from './random';
 import { STEP_KILLS } from './step-kills';
-import { LINKS, TARGETS, type ChaosSystem, type Target } from './system';
-
-/** One thing that goes wrong, and how it is put right again. */
-export interface Fault {
-  /** Stands in the report, and chooses it on the command line. */
-  name: string;
-  /** Injects it, lets it last, and heals what does not heal by itself. @returns what was done, in words */
-  run(system: ChaosSystem, random: Random): Promise<string>;
-}
+import { LINKS, TARGETS, type Target } from './system';
 
 const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
 
@@ -33,7 +26,7 @@ const kill = (targets: readonly Target[]): Fault => ({
       await system.signal(target, 'SIGKILL');
       await sleep(apartMs);
     }
-    return targets.length > 1 ? `${seconds(apartMs)} apart` : 'started again by its supervisor';
+    return hit(targets.length > 1 ? `${seconds(apartMs)} apart` : 'started again by its supervisor');
   },
 });
 
@@ -47,7 +40,7 @@ const stop = (targets: readonly Target[]): Fault => ({
     } finally {
       for (const target of targets) await system.signal(target, 'SIGCONT');
     }
-    return `for ${seconds(ms)}`;
+    return hit(`for ${seconds(ms)}`);
   },
 });
 
@@ -65,7 +58,7 @@ const link = (name: (typeof LINKS)[number], fault: LinkFault): Fault => ({
     system.links[name].disturb(fault);
     await sleep(ms);
     system.links[name].heal();
-    return `for ${seconds(ms)}`;
+    return hit(`for ${seconds(ms)}`);
   },
 });
 
@@ -95,7 +88,7 @@ const diskFull: Fault = {
       }
       const ms = lasting(random);
       await sleep(ms);
-      return `after ${rows} rows of ballast, for ${seconds(ms)}`;
+      return hit(`after ${rows} rows of ballast, for ${seconds(ms)}`);
     } finally {
       await root.query('DROP TABLE IF EXISTS chaos_ballast');
       await root.end();
@@ -112,7 +105,9 @@ const rebalance: Fault = {
     const isKilled = random.next() < 0.5;
     if (isKilled) second.kill('SIGKILL');
     await second.stop();
-    return `a second wallet consumer joined for ${seconds(ms)} and was ${isKilled ? 'killed' : 'stopped'}`;
+    return hit(
+      `a second wallet consumer joined for ${seconds(ms)} and was ${isKilled ? 'killed' : 'stopped'}`,
+    );
   },
 };
 
@@ -126,7 +121,7 @@ const connectorReapplied: Fault = {
     const ms = lasting(random);
     await sleep(ms);
     await apply(settings, { log: silentLog });
-    return `absent for ${seconds(ms)}`;
+    return hit(`absent for ${seconds(ms)}`);
   },
 };
 
@@ -167,7 +162,7 @@ const offsetsRewound: Fault = {
       system.links.kafka.heal();
       await admin.disconnect();
     }
-    return 'of both groups';
+    return hit('of both groups');
   },
 };
 
@@ -180,10 +175,10 @@ const clockJump = (offsetS: number): Fault => ({
     const done = SERVICES.filter((target) => target !== 'simulator').map((target) =>
       system.shiftClock(target, offsetS),
     );
-    if (!done.every(Boolean)) return 'skipped: install libfaketime';
+    if (!done.every(Boolean)) return missed('skipped: install libfaketime');
     await sleep(ms);
     for (const target of SERVICES) system.shiftClock(target, 0);
-    return `in API, worker and wallet consumer, for ${seconds(ms)}`;
+    return hit(`in API, worker and wallet consumer, for ${seconds(ms)}`);
   },
 });
 
@@ -195,7 +190,7 @@ const registryDownAtStart: Fault = {
     const ms = lasting(random);
     await sleep(ms);
     system.links.registry.heal();
-    return `for ${seconds(ms)}`;
+    return hit(`for ${seconds(ms)}`);
   },
 };
 

@@ -72,6 +72,8 @@ function promiseFaults(promise: Told, order: OurOrder | undefined, { cancels }: 
     problems.push(`${orderId} was confirmed to the shopper and is ${order.status}`);
   if (payment === 'refused' && PAID.has(order.status))
     problems.push(`${orderId} was refused to the shopper and is ${order.status}`);
+  if (payment === 'not-charged' && order.status !== 'NOT_STARTED')
+    problems.push(`${orderId} was said not to be charged and is ${order.status}`);
   if (payment === 'confirmed' && order.paymentKey !== promise.paymentKey)
     problems.push(`${orderId} was confirmed with another payment key`);
   for (const [cancelId, amount] of canceled) {

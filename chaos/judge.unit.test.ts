@@ -95,6 +95,11 @@ test.each<[string, Evidence, RegExp]>([
     /was confirmed to the shopper and is NOT_STARTED/,
   ],
   [
+    'a shopper was told that nothing was charged, and it was',
+    { ...sound, told: [{ ...promise, payment: 'not-charged' }] },
+    /was said not to be charged and is PARTIAL_CANCELED/,
+  ],
+  [
     'an order was refused and charged all the same',
     { ...sound, told: [{ ...promise, payment: 'refused' }] },
     /was refused to the shopper and is PARTIAL_CANCELED/,

@@ -1,10 +1,10 @@
+import type { Injected } from './injected';
+
 /** One injection. */
-export interface Injection {
+export interface Injection extends Injected {
   name: string;
   /** Seconds since the load began. */
   atS: number;
-  /** What was done, and what could not. */
-  what: string;
   /** Until a new order was sold, settled and acknowledged again; `undefined`: not within the limit. */
   recoveredAfterMs: number | undefined;
 }
@@ -25,7 +25,10 @@ export interface ChaosResult {
 
 export interface FaultSummary {
   name: string;
+  /** How often it was injected as it was meant. */
   times: number;
+  /** How often its moment did not come. */
+  missed: number;
   medianMs: number;
   worstMs: number;
   unrecovered: number;
@@ -42,7 +45,8 @@ export function summaryOf(injections: readonly Injection[]): FaultSummary[] {
       const times = all.flatMap(({ recoveredAfterMs }) => recoveredAfterMs ?? []).toSorted((a, b) => a - b);
       return {
         name,
-        times: all.length,
+        times: all.filter(({ isHit }) => isHit).length,
+        missed: all.filter(({ isHit }) => !isHit).length,
         medianMs: times[Math.floor(times.length / 2)] ?? 0,
         worstMs: times.at(-1) ?? 0,
         unrecovered: all.length - times.length,
@@ -69,11 +73,15 @@ const list = (counts: ReadonlyMap<string, number>): string =>
 /** In a few lines, for the terminal. */
 export function summaryText(result: ChaosResult): string {
   const { seed, minutes, injections, orders, statuses, restAfterMs, problems } = result;
+  const hits = injections.filter(({ isHit }) => isHit);
+  const kinds = new Set(hits.map(({ name }) => name));
+  const neverHit = [...new Set(injections.map(({ name }) => name))].filter((name) => !kinds.has(name));
   const recovered = injections
     .flatMap(({ recoveredAfterMs }) => recoveredAfterMs ?? [])
     .toSorted((a, b) => a - b);
   const lines = [
-    `${isPass(result) ? 'PASSED' : 'FAILED'}: seed ${seed}, ${minutes} minutes, ${injections.length} faults of ${new Set(injections.map(({ name }) => name)).size} kinds, ${orders} orders (${list(statuses)})`,
+    `${isPass(result) ? 'PASSED' : 'FAILED'}: seed ${seed}, ${minutes} minutes, ${hits.length} faults of ${kinds.size} kinds, ${orders} orders (${list(statuses)})`,
+    ...(neverHit.length === 0 ? [] : [`not hit, and so not shown: ${neverHit.join(', ')}`]),
     `a new order was settled again after ${seconds(recovered[Math.floor(recovered.length / 2)] ?? 0)} s (median), ${seconds(recovered.at(-1) ?? 0)} s (worst)`,
     restAfterMs === undefined
       ? 'not everything came to rest'
@@ -95,14 +103,14 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}pre{w
 /** The report as a page of its own: fault, times injected, what was observed. */
 export function reportPage(result: ChaosResult): string {
   const rows = summaryOf(result.injections).map(
-    ({ name, times, medianMs, worstMs, unrecovered, what }) =>
-      `<tr><td>${escaped(name)}</td><td class="n">${times}</td><td class="n">${seconds(medianMs)}</td><td class="n">${seconds(worstMs)}</td><td>${escaped(what.slice(0, 4).join('; '))}${unrecovered > 0 ? ` <b class="bad">not recovered: ${unrecovered}</b>` : ''}</td></tr>`,
+    ({ name, times, missed, medianMs, worstMs, unrecovered, what }) =>
+      `<tr><td>${escaped(name)}</td><td class="n">${times}</td><td class="n">${missed}</td><td class="n">${seconds(medianMs)}</td><td class="n">${seconds(worstMs)}</td><td>${escaped(what.slice(0, 4).join('; '))}${unrecovered > 0 ? ` <b class="bad">not recovered: ${unrecovered}</b>` : ''}</td></tr>`,
   );
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Chaos, seed ${result.seed}</title><style>${STYLE}</style>
 <h1>Chaos run, seed ${result.seed}</h1>
 <pre>${escaped(summaryText(result))}</pre>
-<table><thead><tr><th>fault</th><th>times</th><th>recovery, median s</th><th>worst s</th><th>observed</th></tr></thead>
+<table><thead><tr><th>fault</th><th>times</th><th>missed</th><th>recovery, median s</th><th>worst s</th><th>observed</th></tr></thead>
 <tbody>
 ${rows.join('\n')}
 </tbody></table>

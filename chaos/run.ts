@@ -1,7 +1,8 @@
 import { sleep } from '#kit/clock';
 import { audit } from '#ops/audit';
 import { gather, orders } from './evidence';
-import { scheduleOf, type Fault } from './faults';
+import { scheduleOf } from './faults';
+import { missed, type Fault } from './injected';
 import { judge, unfinished } from './judge.rules';
 import { randomFrom } from './random';
 import { untilServed } from './recovery';
@@ -12,6 +13,8 @@ import type { ChaosSystem } from './system';
 const RECOVERY_MS_MAX = 180_000;
 const REST_MS_MAX = 420_000;
 const REST_POLL_MS = 1_000;
+/** So often a fault is tried whose moment does not come: it depends on what the load does. */
+const TRIES_MAX = 3;
 /** The system is left alone between two faults for so long, at most. */
 const PAUSE_MS_MAX = 3_000;
 
@@ -35,10 +38,15 @@ async function inject(
 ): Promise<Injection> {
   const atS = Math.round((performance.now() - sinceMs) / 1000);
   // What the attack itself could not do is part of what was observed.
-  const what = await fault
+  const injected = await fault
     .run(system, random)
-    .catch((error: unknown) => `not injected whole: ${String(error)}`);
-  return { name: fault.name, atS, what, recoveredAfterMs: await untilServed(system.urls, RECOVERY_MS_MAX) };
+    .catch((error: unknown) => missed(`not injected whole: ${String(error)}`));
+  return {
+    name: fault.name,
+    atS,
+    ...injected,
+    recoveredAfterMs: await untilServed(system.urls, RECOVERY_MS_MAX),
+  };
 }
 
 /** Waits until no order waits for anything. */
@@ -84,6 +92,14 @@ async function verdict(system: ChaosSystem, shoppers: Shoppers): Promise<string[
 const bigintAsText = (_key: string, value: unknown): unknown =>
   typeof value === 'bigint' ? String(value) : value;
 
+function injectionLine({ name, atS, what, isHit, recoveredAfterMs }: Injection): string {
+  const recovered =
+    recoveredAfterMs === undefined
+      ? `NOT SERVED within ${RECOVERY_MS_MAX / 1000} s`
+      : `served again after ${(recoveredAfterMs / 1000).toFixed(1)} s`;
+  return `${String(atS).padStart(5)} s  ${name}${isHit ? '' : ' (missed)'}: ${what}; ${recovered}`;
+}
+
 /** Attacks the system under load, one fault after the other, and judges what is left once it has come to rest. */
 export async function runChaos(system: ChaosSystem, options: RunOptions): Promise<ChaosResult> {
   const { minutes, seed, only, say, signal } = options;
@@ -94,20 +110,19 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
   });
   const sinceMs = performance.now();
   const injections: Injection[] = [];
+  const isOver = (): boolean => performance.now() - sinceMs > minutes * 60_000 || signal?.aborted === true;
   try {
     for (const fault of chosen(scheduleOf(random), only)) {
-      if (performance.now() - sinceMs > minutes * 60_000 || signal?.aborted === true) break;
-      await sleep(random.between(0, PAUSE_MS_MAX), signal);
-      const injection = await inject(system, fault, { random, sinceMs });
-      injections.push(injection);
-      const { name, atS, what, recoveredAfterMs } = injection;
-      const recovered =
-        recoveredAfterMs === undefined
-          ? `NOT SERVED within ${RECOVERY_MS_MAX / 1000} s`
-          : `served again after ${(recoveredAfterMs / 1000).toFixed(1)} s`;
-      say(`${String(atS).padStart(5)} s  ${name}: ${what}; ${recovered}`);
-      if (recoveredAfterMs === undefined)
-        for (const line of await parkedBecause(system)) say(`         ${line}`);
+      for (let tries = 0; tries < TRIES_MAX && !isOver(); tries += 1) {
+        await sleep(random.between(0, PAUSE_MS_MAX), signal);
+        const injection = await inject(system, fault, { random, sinceMs });
+        injections.push(injection);
+        say(injectionLine(injection));
+        if (injection.recoveredAfterMs === undefined)
+          for (const line of await parkedBecause(system)) say(`         ${line}`);
+        if (injection.isHit) break;
+      }
+      if (isOver()) break;
     }
   } finally {
     await shoppers.stop();

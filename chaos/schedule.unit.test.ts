@@ -36,9 +36,9 @@ const result: ChaosResult = {
   seed: 9,
   minutes: 1,
   injections: [
-    { name: 'SIGKILL api', atS: 1, what: 'a', recoveredAfterMs: 1_000 },
-    { name: 'SIGKILL api', atS: 9, what: '<b>', recoveredAfterMs: 3_000 },
-    { name: 'SIGSTOP mysql', atS: 20, what: 'c', recoveredAfterMs: 9_000 },
+    { name: 'SIGKILL api', atS: 1, what: 'a', isHit: true, recoveredAfterMs: 1_000 },
+    { name: 'SIGKILL api', atS: 9, what: '<b>', isHit: true, recoveredAfterMs: 3_000 },
+    { name: 'SIGSTOP mysql', atS: 20, what: 'c', isHit: true, recoveredAfterMs: 9_000 },
   ],
   orders: 3,
   statuses: new Map([['SUCCESS', 3]]),
@@ -56,12 +56,20 @@ test('The report has a line for each fault, the slowest first, and says nothing 
   expect(summaryText(result)).toMatch(/^PASSED: seed 9/);
 });
 
+test('When the moment of a fault did not come, then it is not counted as survived, and is named', () => {
+  const late = { name: 'late', atS: 30, what: 'no batch came', isHit: false, recoveredAfterMs: 10 };
+  const text = summaryText({ ...result, injections: [...result.injections, late] });
+  expect(text).toContain('3 faults of 2 kinds');
+  expect(text).toContain('not hit, and so not shown: late');
+  expect(summaryOf([late])).toMatchObject([{ times: 0, missed: 1 }]);
+});
+
 test.each<[string, Partial<ChaosResult>]>([
   ['somebody lost money', { problems: ['order-1 …'] }],
   ['nothing came to rest', { restAfterMs: undefined }],
   [
     'a fault was never recovered from',
-    { injections: [{ name: 'x', atS: 1, what: '', recoveredAfterMs: undefined }] },
+    { injections: [{ name: 'x', atS: 1, what: '', isHit: true, recoveredAfterMs: undefined }] },
   ],
 ])('When %s, then the run has failed', (_what, over) => {
   expect(isPass(result)).toBe(true);

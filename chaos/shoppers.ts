@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { sleep } from '#kit/clock';
+import { ask, type Answer } from './http';
 import type { Random } from './random';
 
 /** What a shopper, or an administrator, was told last about an order. Whatever was told must hold in the end. */
 export interface Told {
   orderId: string;
   amount: number;
-  /** `confirmed`: 200. `refused`: 402. `nothing`: nothing that binds us. */
-  payment: 'nothing' | 'confirmed' | 'refused';
+  /** `confirmed`: 200. `refused`: 402. `not-charged`: 503, once, and not asked again. `nothing`: nothing that binds us. */
+  payment: 'nothing' | 'confirmed' | 'refused' | 'not-charged';
   paymentKey: string | null;
   /** Ids of cancels that were answered with 200, with the amounts that were promised back. */
   canceled: Map<string, number>;
@@ -27,42 +28,26 @@ export interface Shoppers {
 
 const PRODUCTS = [1, 2, 3, 4, 5, 6];
 const LINES_MAX = 4;
-const REQUEST_TIMEOUT_MS = 8_000;
 const TRIES_MAX = 40;
 const TRY_PAUSE_MS = 500;
 const THINK_MS_MAX = 400;
 const CANCELED_SHARE = 0.25;
 const DECLINED_SHARE = 0.1;
 const ABANDONED_SHARE = 0.05;
+/** Of those who are told at once that nothing was charged. */
+const DISCOURAGED_SHARE = 0.3;
 /** Of the cancels: the whole order; the others cancel its first line. */
 const WHOLE_SHARE = 0.5;
 
-interface Answer {
-  status: number;
-  // oxlint-disable-next-line typescript/no-explicit-any -- JSON of any shape
-  data: any;
-}
-
 /** An answer, or nothing: a fault is in the way, and nobody knows whether the request arrived. */
-async function ask(
-  method: string,
-  url: string,
-  body: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer | undefined> {
-  try {
-    const response = await fetch(url, {
-      method,
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      headers: { 'content-type': 'application/json', ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const answer = (await response.json()) as { data?: unknown };
-    return { status: response.status, data: answer.data ?? answer };
-  } catch {
-    return undefined;
-  }
-}
+const tryAsk = (...request: Parameters<typeof ask>): Promise<Answer | undefined> =>
+  ask(...request).catch(() => undefined);
+
+const NOTHING_CHARGED = 'PEC0014';
+
+/** Not lost, not "later", not "busy". */
+const isFinal = (answer: Answer | undefined): boolean =>
+  answer !== undefined && answer.status < 500 && ![202, 409, 429].includes(answer.status);
 
 /** One client's way with a system that fails: what is not answered for good is asked again. */
 class Client {
@@ -75,17 +60,21 @@ class Client {
     private readonly answers: Map<string, number>,
   ) {}
 
-  /** Until an answer is final: not lost, not "later", not "busy". */
+  private async counted(what: string, send: () => Promise<Answer | undefined>): Promise<Answer | undefined> {
+    const answer = await send();
+    const kind = `${what} ${answer?.status ?? 'unanswered'}`;
+    this.answers.set(kind, (this.answers.get(kind) ?? 0) + 1);
+    return answer;
+  }
+
+  /** Until an answer is final, or the client's patience ends. */
   private async untilAnswered(
     what: string,
     send: () => Promise<Answer | undefined>,
   ): Promise<Answer | undefined> {
     for (let tries = 0; tries < TRIES_MAX && !this.signal.aborted; tries += 1) {
-      const answer = await send();
-      const kind = `${what} ${answer?.status ?? 'unanswered'}`;
-      this.answers.set(kind, (this.answers.get(kind) ?? 0) + 1);
-      if (answer !== undefined && answer.status < 500 && ![202, 409, 429].includes(answer.status))
-        return answer;
+      const answer = await this.counted(what, send);
+      if (isFinal(answer)) return answer;
       await sleep(TRY_PAUSE_MS, this.signal);
     }
     return undefined;
@@ -100,23 +89,29 @@ class Client {
     );
     const key = { 'idempotency-key': randomUUID() };
     const made = await this.untilAnswered('checkout', () =>
-      ask('POST', `${urls.api}/api/payments/checkout`, { productNos }, key),
+      tryAsk('POST', `${urls.api}/api/payments/checkout`, { productNos }, { headers: key }),
     );
     if (made?.status !== 201) return;
     const { orderId, amount } = made.data as { orderId: string; amount: number };
     const order: Told = { orderId, amount, payment: 'nothing', paymentKey: null, canceled: new Map() };
     this.told.push(order);
     const authenticated = await this.untilAnswered('authenticate', () =>
-      ask('POST', `${urls.simulator}/simulator/payments`, { orderId, amount }),
+      tryAsk('POST', `${urls.simulator}/simulator/payments`, { orderId, amount }),
     );
     if (authenticated?.status !== 201 || isAbandoned === true) return;
     const { paymentKey } = authenticated.data as { paymentKey: string };
     order.paymentKey = paymentKey;
     if (isDeclined === true)
-      await ask('POST', `${urls.simulator}/simulator/payments/${paymentKey}/abort`, {});
-    const confirmed = await this.untilAnswered('confirm', () =>
-      ask('POST', `${urls.api}/api/payments/confirm`, { paymentKey, orderId, amount }),
-    );
+      await tryAsk('POST', `${urls.simulator}/simulator/payments/${paymentKey}/abort`, {});
+    const confirm = (): Promise<Answer | undefined> =>
+      tryAsk('POST', `${urls.api}/api/payments/confirm`, { paymentKey, orderId, amount });
+    const first = await this.counted('confirm', confirm);
+    if (first?.errorCode === NOTHING_CHARGED && random.next() < DISCOURAGED_SHARE) {
+      // It was the only request of this order: what it was told must hold for ever.
+      order.payment = 'not-charged';
+      return;
+    }
+    const confirmed = isFinal(first) ? first : await this.untilAnswered('confirm', confirm);
     if (confirmed?.status === 402) order.payment = 'refused';
     if (confirmed?.status !== 200) return;
     order.payment = 'confirmed';
@@ -127,7 +122,7 @@ class Client {
   private async cancel(order: Told): Promise<void> {
     const { orderId } = order;
     const shown = await this.untilAnswered('show', () =>
-      ask('GET', `${this.urls.api}/api/payments/${orderId}`, undefined),
+      tryAsk('GET', `${this.urls.api}/api/payments/${orderId}`),
     );
     if (shown?.status !== 200) return;
     const lines = shown.data.paymentOrderList as { paymentOrderNo: number }[];
@@ -138,7 +133,7 @@ class Client {
     };
     const headers = { authorization: `Bearer ${this.adminKey}`, 'idempotency-key': randomUUID() };
     const canceled = await this.untilAnswered('cancel', () =>
-      ask('POST', `${this.urls.api}/api/payments/${orderId}/cancel`, body, headers),
+      tryAsk('POST', `${this.urls.api}/api/payments/${orderId}/cancel`, body, { headers }),
     );
     if (canceled?.status === 200)
       order.canceled.set(canceled.data.cancelId as string, canceled.data.cancelAmount as number);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection } from 'mariadb';
 import { sleep } from '#kit/clock';
-import type { Fault } from './faults';
+import { ask } from './http';
+import { hit, missed, type Fault } from './injected';
 import type { ChaosSystem } from './system';
 
 // A process is killed exactly between two of its steps. No switch in the code: the PSP holds a request or an answer, a lock
@@ -9,7 +10,6 @@ import type { ChaosSystem } from './system';
 
 const WAIT_MS = 20_000;
 const POLL_MS = 25;
-const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Waits for a state of the world. @returns false when it did not come: then the kill is not at that step */
 async function until(check: () => Promise<boolean>): Promise<boolean> {
@@ -32,16 +32,8 @@ const untilLockWait = (root: Connection, table: string): Promise<boolean> =>
     return rows.length > 0;
   });
 
-async function send(method: string, url: string, body?: unknown, headers: Record<string, string> = {}) {
-  const response = await fetch(url, {
-    method,
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    headers: { 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  // oxlint-disable-next-line typescript/no-explicit-any -- JSON of any shape
-  return (await response.json()) as any;
-}
+/** Longer than anything is held here. */
+const HELD = { timeoutMs: 30_000 };
 
 interface Order {
   orderId: string;
@@ -50,39 +42,41 @@ interface Order {
 }
 
 async function authenticatedOrder({ urls }: ChaosSystem): Promise<Order> {
-  const { data } = await send('POST', `${urls.api}/api/payments/checkout`, { productNos: [1, 4] });
-  const { orderId, amount } = data as { orderId: string; amount: number };
-  const { paymentKey } = await send('POST', `${urls.simulator}/simulator/payments`, { orderId, amount });
-  return { orderId, amount, paymentKey };
+  const made = await ask('POST', `${urls.api}/api/payments/checkout`, { productNos: [1, 4] });
+  const { orderId, amount } = made.data as { orderId: string; amount: number };
+  const window = await ask('POST', `${urls.simulator}/simulator/payments`, { orderId, amount });
+  return { orderId, amount, paymentKey: window.data.paymentKey as string };
 }
 
 /** The request that is cut off: its answer never comes, and that is no error here. */
-type Ask = (system: ChaosSystem, order: Order) => Promise<unknown>;
+type Send = (system: ChaosSystem, order: Order) => Promise<unknown>;
 
-const confirm: Ask = ({ urls }, { orderId, amount, paymentKey }) =>
-  send('POST', `${urls.api}/api/payments/confirm`, { orderId, amount, paymentKey }).catch(() => undefined);
+const confirm: Send = ({ urls }, { orderId, amount, paymentKey }) =>
+  ask('POST', `${urls.api}/api/payments/confirm`, { orderId, amount, paymentKey }, HELD).catch(
+    () => undefined,
+  );
 
-const cancel: Ask = ({ urls, config }, { orderId }) =>
-  send(
+const cancel: Send = ({ urls, config }, { orderId }) =>
+  ask(
     'POST',
     `${urls.api}/api/payments/${orderId}/cancel`,
     { cancelReason: 'chaos' },
-    { authorization: `Bearer ${config.adminKey}`, 'idempotency-key': randomUUID() },
+    { headers: { authorization: `Bearer ${config.adminKey}`, 'idempotency-key': randomUUID() }, ...HELD },
   ).catch(() => undefined);
 
 interface Verb {
   name: string;
-  ask: Ask;
+  send: Send;
   operation: string;
   /** An order that is ready for it. */
   prepare: (system: ChaosSystem) => Promise<Order>;
 }
 
 const VERBS: readonly Verb[] = [
-  { name: 'confirm', ask: confirm, operation: 'confirm', prepare: authenticatedOrder },
+  { name: 'confirm', send: confirm, operation: 'confirm', prepare: authenticatedOrder },
   {
     name: 'cancel',
-    ask: cancel,
+    send: cancel,
     operation: 'cancel',
     async prepare(system) {
       const order = await authenticatedOrder(system);
@@ -95,8 +89,8 @@ const VERBS: readonly Verb[] = [
 const faultsUrl = ({ urls }: ChaosSystem): string => `${urls.simulator}/simulator/faults`;
 
 async function isHeld(system: ChaosSystem, orderId: string): Promise<boolean> {
-  const { held } = (await send('GET', faultsUrl(system))) as { held: { orderId: string }[] };
-  return held.some((one) => one.orderId === orderId);
+  const { data } = await ask('GET', faultsUrl(system));
+  return (data.held as { orderId: string }[]).some((one) => one.orderId === orderId);
 }
 
 /** Holds the payment's row until `work` is done. */
@@ -119,52 +113,52 @@ async function whileRowIsLocked<T>(
 
 const LOCK_PAYMENT = 'SELECT no FROM payment_events WHERE order_id = ? FOR UPDATE';
 
-const beforeClaim = ({ name, ask, prepare }: Verb): Fault => ({
+const beforeClaim = ({ name, send, prepare }: Verb): Fault => ({
   name: `API killed in ${name}, before the claim`,
   async run(system) {
     const order = await prepare(system);
     return whileRowIsLocked(system, LOCK_PAYMENT, order.orderId, async (root) => {
-      void ask(system, order);
+      void send(system, order);
       const isThere = await untilLockWait(root, 'payment_events');
       await system.signal('api', 'SIGKILL');
-      return isThere ? 'while it waited for the row' : 'the row was never waited for';
+      return isThere ? hit('while it waited for the row') : missed('the row was never waited for');
     });
   },
 });
 
 /** `request`: claimed, and the PSP has not done it. `answer`: it has, and nobody was told. */
-const whilePspHolds = ({ name, ask, operation, prepare }: Verb, held: 'request' | 'answer'): Fault => ({
+const whilePspHolds = ({ name, send, operation, prepare }: Verb, held: 'request' | 'answer'): Fault => ({
   name: `API killed in ${name}, ${held === 'request' ? 'claimed and not asked' : 'asked and not recorded'}`,
   async run(system) {
     const order = await prepare(system);
     const { orderId } = order;
-    await send('PUT', faultsUrl(system), { hold: held, times: 1, orderId, operations: [operation] });
+    await ask('PUT', faultsUrl(system), { hold: held, times: 1, orderId, operations: [operation] });
     try {
-      void ask(system, order);
+      void send(system, order);
       const isThere = await until(() => isHeld(system, orderId));
       await system.signal('api', 'SIGKILL');
-      return isThere ? `while the PSP held the ${held}` : 'the PSP was never asked';
+      return isThere ? hit(`while the PSP held the ${held}`) : missed('the PSP was never asked');
     } finally {
-      await send('POST', `${system.urls.simulator}/simulator/release`, {});
-      await send('PUT', faultsUrl(system), {});
+      await ask('POST', `${system.urls.simulator}/simulator/release`, {});
+      await ask('PUT', faultsUrl(system), {});
     }
   },
 });
 
-const whileRecording = ({ name, ask, operation, prepare }: Verb): Fault => ({
+const whileRecording = ({ name, send, operation, prepare }: Verb): Fault => ({
   name: `API killed in ${name}, recording`,
   async run(system) {
     const order = await prepare(system);
     const { orderId } = order;
-    await send('PUT', faultsUrl(system), { hold: 'answer', times: 1, orderId, operations: [operation] });
-    void ask(system, order);
+    await ask('PUT', faultsUrl(system), { hold: 'answer', times: 1, orderId, operations: [operation] });
+    void send(system, order);
     const isAsked = await until(() => isHeld(system, orderId));
     return whileRowIsLocked(system, LOCK_PAYMENT, orderId, async (root) => {
-      await send('POST', `${system.urls.simulator}/simulator/release`, {});
-      await send('PUT', faultsUrl(system), {});
+      await ask('POST', `${system.urls.simulator}/simulator/release`, {});
+      await ask('PUT', faultsUrl(system), {});
       const isThere = isAsked && (await untilLockWait(root, 'payment_events'));
       await system.signal('api', 'SIGKILL');
-      return isThere ? 'while its record waited for the row' : 'the record never waited';
+      return isThere ? hit('while its record waited for the row') : missed('the record never waited');
     });
   },
 });
@@ -179,7 +173,7 @@ const afterCommit = (target: 'api' | 'worker' | 'wallet'): Fault => ({
     ]);
     await system.signal(target, 'SIGKILL');
     system.links.mysql.heal();
-    return held ? 'while a COMMIT’s answer was held' : 'no COMMIT came';
+    return held ? hit('while a COMMIT’s answer was held') : missed('no COMMIT came');
   },
 });
 
@@ -189,7 +183,7 @@ const inSettlement: Fault = {
     whileRowIsLocked(system, 'SELECT no FROM wallets WHERE seller_no = ? FOR UPDATE', 1, async (root) => {
       const isThere = await untilLockWait(root, 'wallets');
       await system.signal('wallet', 'SIGKILL');
-      return isThere ? 'while its batch waited for a wallet' : 'no batch came';
+      return isThere ? hit('while its batch waited for a wallet') : missed('no batch came');
     }),
 };
 
@@ -204,7 +198,7 @@ const inAcknowledgement: Fault = {
         await system.signal('wallet', 'SIGCONT');
         const isThere = await untilLockWait(root, 'payment_events');
         await system.signal('worker', 'SIGKILL');
-        return isThere ? 'while it waited for the payment' : 'no acknowledgement came';
+        return isThere ? hit('while it waited for the payment') : missed('no acknowledgement came');
       });
     } finally {
       await system.signal('wallet', 'SIGCONT');
