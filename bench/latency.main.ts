@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { sleep } from '#kit/clock';
-import { CommandError, print, runCommand } from '#ops/command';
+import { CommandError, print, runOperation } from '#ops/command';
 import { openOpsDatabase, type OpsDatabase } from '#ops/database';
 import { benchAddresses } from './config';
 
@@ -71,7 +71,7 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-runCommand(async () => {
+runOperation(async () => {
   const { values } = parseArgs({
     options: { purchases: { type: 'string', default: '100' }, json: { type: 'boolean', default: false } },
   });

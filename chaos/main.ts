@@ -1,9 +1,8 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError } from '#kit/config';
+import { runLaunch } from '#launch/command';
 import { onInterruption } from '#launch/interruption';
 import { supervisorLine } from '#launch/screen';
-import { StackError, StackInterrupted } from '#stack/errors';
 import { projectFolder } from '#stack/project';
 import { chaosArguments } from './config';
 import { isPass, reportPage, summaryText } from './report';
@@ -51,12 +50,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (exitCode) => process.exit(exitCode),
-  (error: unknown) => {
-    const isExpected =
-      error instanceof StackError || error instanceof StackInterrupted || error instanceof ConfigError;
-    print(isExpected ? error.message : String((error as Error).stack ?? error));
-    process.exit(1);
-  },
-);
+runLaunch(main);

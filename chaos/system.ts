@@ -4,6 +4,7 @@ import { createConnection, type Connection } from 'mariadb';
 import { connectSettings } from '#connect/config';
 import { watchConnectors } from '#connect/watch';
 import { readLaunchConfig, type LaunchConfig } from '#launch/config';
+import { ownPorts } from '#launch/own-ports';
 import { SERVICE_NAMES, startService, urlOf, type Service, type ServiceName } from '#launch/services';
 import { prepare } from '#launch/system';
 import { databaseUrl } from '#prisma/config';
@@ -61,22 +62,12 @@ const FAKETIME_PATHS = [
 ];
 
 /** Ports and folder of this run alone: a running system is never touched. */
-async function environment(stackDir: string, base: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
-  const [mysql, kafka, registry, connect, api, wallet, worker, simulator] = (await freePorts(8)).map(String);
-  return {
-    ...base,
-    STACK_DIR: stackDir,
-    MYSQL_PORT: mysql,
-    KAFKA_PORT: kafka,
-    REGISTRY_PORT: registry,
-    CONNECT_PORT: connect,
-    PAYMENT_API_PORT: api,
-    WALLET_PORT: wallet,
-    WORKER_PORT: worker,
-    PSP_SIMULATOR_PORT: simulator,
-    ...SETTINGS,
-  };
-}
+const environment = async (stackDir: string, base: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> => ({
+  ...base,
+  STACK_DIR: stackDir,
+  ...(await ownPorts()),
+  ...SETTINGS,
+});
 
 async function openLinks(config: LaunchConfig, kafkaProxiedPort: number): Promise<Record<LinkName, Link>> {
   const { ports } = config.stack;

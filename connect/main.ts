@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { runCommand } from '#kit/command';
 import { ConfigError } from '#kit/config';
 import { createLog } from '#kit/log';
 import { apply, failureOf, isRunning, plan, type Plan } from './apply';
@@ -117,15 +118,4 @@ async function main(): Promise<number> {
   return runVerb(verb, connectSettings(), values.json, values.all);
 }
 
-main().then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error: unknown) => {
-    const expected = error instanceof ConnectError || error instanceof ConfigError;
-    process.stderr.write(
-      `${expected ? error.message : `unforeseen: ${(error as Error).stack ?? String(error)}`}\n`,
-    );
-    process.exitCode = 1;
-  },
-);
+runCommand(main, { expected: [ConnectError, ConfigError] });

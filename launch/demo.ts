@@ -1,16 +1,13 @@
-import pc from 'picocolors';
-import { ConfigError } from '#kit/config';
 import { audit, auditText } from '#ops/audit';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
-import { StackError, StackInterrupted } from '#stack/errors';
+import { StackError } from '#stack/errors';
+import { runLaunch } from './command';
 import { readLaunchConfig } from './config';
 import { showPurchase } from './first-purchase';
 import { onInterruption } from './interruption';
 import { print, screenReport } from './screen';
 import { systemUp } from './system';
-
-const EXIT_INTERRUPTED = 130;
 
 /** Brings everything up, buys once, audits, stops. Exit 0 only if the purchase was settled and the audit holds. */
 async function main(): Promise<number> {
@@ -32,12 +29,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (exitCode) => process.exit(exitCode),
-  (error: unknown) => {
-    if (error instanceof StackInterrupted) process.exit(EXIT_INTERRUPTED);
-    const isExpected = error instanceof StackError || error instanceof ConfigError;
-    process.stderr.write(`${pc.red(isExpected ? error.message : String((error as Error).stack ?? error))}\n`);
-    process.exit(1);
-  },
-);
+runLaunch(main);

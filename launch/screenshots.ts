@@ -1,11 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import pc from 'picocolors';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { ConfigError } from '#kit/config';
 import { findTool } from '#kit/find-tool';
-import { StackError, StackInterrupted } from '#stack/errors';
+import { StackError } from '#stack/errors';
 import { BROWSERS, INSTALL_BROWSER, openBrowser } from './browser';
+import { runLaunch } from './command';
 import { readLaunchConfig, type LaunchConfig } from './config';
 import { onInterruption } from './interruption';
 import { print, screenReport } from './screen';
@@ -15,7 +14,6 @@ import { systemUp } from './system';
 // `npm run screenshots`: drives a purchase and a refund in a browser, and writes what was to be seen to
 // docs/screenshots. It uses a system that runs, or brings one up for the time.
 
-const EXIT_INTERRUPTED = 130;
 const STEP_TIMEOUT_MS = 30_000;
 const DESK = { locale: 'ko-KR', timezoneId: 'Asia/Seoul', viewport: { width: 1000, height: 900 } };
 const PHONE = {
@@ -116,12 +114,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (exitCode) => process.exit(exitCode),
-  (error: unknown) => {
-    if (error instanceof StackInterrupted) process.exit(EXIT_INTERRUPTED);
-    const isExpected = error instanceof StackError || error instanceof ConfigError;
-    process.stderr.write(`${pc.red(isExpected ? error.message : String((error as Error).stack ?? error))}\n`);
-    process.exit(1);
-  },
-);
+runLaunch(main);

@@ -1,14 +1,11 @@
 import pc from 'picocolors';
-import { ConfigError } from '#kit/config';
-import { StackError, StackInterrupted } from '#stack/errors';
+import { runLaunch } from './command';
 import { readLaunchConfig } from './config';
 import { showPurchase } from './first-purchase';
 import { onInterruption } from './interruption';
 import { connectorLine, print, screenReport, supervisorLine } from './screen';
 import { urlOf } from './services';
 import { systemUp, type RunningSystem } from './system';
-
-const EXIT_INTERRUPTED = 130;
 
 function addresses({ config, stack }: RunningSystem): string {
   const { connectUrl, registryUrl } = stack.endpoints;
@@ -56,12 +53,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (exitCode) => process.exit(exitCode),
-  (error: unknown) => {
-    if (error instanceof StackInterrupted) process.exit(EXIT_INTERRUPTED);
-    const isExpected = error instanceof StackError || error instanceof ConfigError;
-    process.stderr.write(`${pc.red(isExpected ? error.message : String((error as Error).stack ?? error))}\n`);
-    process.exit(1);
-  },
-);
+runLaunch(main);

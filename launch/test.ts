@@ -2,14 +2,15 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCLI } from 'jest';
 import pc from 'picocolors';
-import { StackError, StackInterrupted } from '#stack/errors';
+import { StackInterrupted } from '#stack/errors';
 import { identify } from '#stack/process';
 import { projectFolder } from '#stack/project';
-import { freePorts } from '#stack/ports';
 import type { RunningStack } from '#stack/running';
 import { stackReset, stackUp } from '#stack/stack';
+import { runLaunch } from './command';
 import { readLaunchConfig, type LaunchConfig } from './config';
 import { onInterruption } from './interruption';
+import { ownPorts } from './own-ports';
 import { print, screenReport } from './screen';
 import { prepare } from './system';
 
@@ -44,8 +45,7 @@ const KEPT = 'STACK_CACHE_DIR';
 
 /** Points every setting at free ports and a folder of this run: a running stack is never touched. */
 async function testEnvironment(): Promise<NodeJS.ProcessEnv> {
-  const ports = await freePorts(8);
-  const [mysql, kafka, registry, connect, api, wallet, worker, simulator] = ports.map(String);
+  const ports = await ownPorts();
   const cleared = Object.fromEntries(
     Object.keys(process.env)
       .filter((name) => OURS.test(name) && name !== KEPT)
@@ -54,15 +54,8 @@ async function testEnvironment(): Promise<NodeJS.ProcessEnv> {
   return {
     ...cleared,
     STACK_DIR: join(projectFolder(), '.stack-test', String(process.pid)),
-    MYSQL_PORT: mysql,
-    KAFKA_PORT: kafka,
-    REGISTRY_PORT: registry,
-    CONNECT_PORT: connect,
-    PAYMENT_API_PORT: api,
-    WALLET_PORT: wallet,
-    WORKER_PORT: worker,
-    PSP_SIMULATOR_PORT: simulator,
-    TEST_MYSQL_ROOT_URL: `mysql://root:1234@127.0.0.1:${mysql}/mysql`,
+    ...ports,
+    TEST_MYSQL_ROOT_URL: `mysql://root:1234@127.0.0.1:${ports.MYSQL_PORT}/mysql`,
     LOG_LEVEL: 'info',
     // A test is one client that asks as fast as it can. The limit has tests of its own.
     RATE_LIMIT_PER_MINUTE: '0',
@@ -140,11 +133,4 @@ async function serversUp(config: LaunchConfig, signal: AbortSignal): Promise<Run
   return stack;
 }
 
-main().then(
-  (exitCode) => process.exit(exitCode),
-  (error: unknown) => {
-    const isExpected = error instanceof StackError || error instanceof StackInterrupted;
-    process.stderr.write(`${pc.red(isExpected ? error.message : String((error as Error).stack ?? error))}\n`);
-    process.exit(1);
-  },
-);
+runLaunch(main);

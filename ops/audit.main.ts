@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { openWriterSchemas } from '#contracts/registry';
 import { audit, auditText } from './audit';
-import { CommandError, print, runCommand } from './command';
+import { CommandError, print, runOperation } from './command';
 import { opsConfig } from './config';
 import { openOpsDatabase } from './database';
 import { databaseDecoder } from './event-decoder';
@@ -21,7 +21,7 @@ function readArguments() {
   }
 }
 
-runCommand(async () => {
+runOperation(async () => {
   const { json, full } = readArguments();
   const db = openOpsDatabase();
   try {

@@ -1,5 +1,6 @@
 import { RegistryRefusal } from '#contracts/registry';
 import { RegistryUnavailableError } from '#contracts/codec';
+import { runCommand } from '#kit/command';
 import { ConfigError } from '#kit/config';
 import { DatabaseUrlError } from '#prisma/connection';
 
@@ -12,21 +13,9 @@ const EXPECTED = [CommandError, ConfigError, DatabaseUrlError, RegistryRefusal, 
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/**
- * Runs a command and sets its exit status: what `work` returns, or 1 with one clear sentence for an expected failure.
- */
-export function runCommand(work: () => Promise<number>): void {
-  work().then(
-    (exitCode) => {
-      process.exitCode = exitCode;
-    },
-    (error: unknown) => {
-      const { message, stack } = error as Error;
-      const isExpected = EXPECTED.some((kind) => error instanceof kind) || isUnreachable(error);
-      process.stderr.write(`${isExpected ? message : (stack ?? message)}\n`);
-      process.exitCode = 1;
-    },
-  );
+/** Runs an operator's command. What an operator can mend is told in one sentence; the exit status is then 1. */
+export function runOperation(work: () => Promise<number>): void {
+  runCommand(work, { expected: EXPECTED, isExpected: isUnreachable });
 }
 
 /** A database that does not answer is the operator's business, not a defect. */

@@ -6,7 +6,7 @@ import { readRecordSchemas } from '#contracts/records';
 import { checkCompatibility, listSchemas } from '#contracts/registry';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
-import { CommandError, print, runCommand } from './command';
+import { CommandError, print, runOperation } from './command';
 import { opsConfig } from './config';
 import { publishContracts } from './publish-contracts';
 
@@ -55,7 +55,7 @@ async function list(json: boolean): Promise<number> {
   return 0;
 }
 
-runCommand(async () => {
+runOperation(async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { json: { type: 'boolean', default: false } },

@@ -3,7 +3,7 @@ import { createDecoder } from '#contracts/codec';
 import { openWriterSchemas } from '#contracts/registry';
 import { systemIds } from '#kit/ids';
 import type { Database } from '#prisma/database';
-import { CommandError, print, runCommand } from './command';
+import { CommandError, print, runOperation } from './command';
 import { operatorName, opsConfig } from './config';
 import { openOpsDatabase } from './database';
 import { listDeadLetters, redriveAll, redriveOne, resolveByHand, showDeadLetter } from './dead-letters';
@@ -88,7 +88,7 @@ async function run(
   }
 }
 
-runCommand(async () => {
+runOperation(async () => {
   const { values, positionals } = readArguments();
   const [command, id, ...more] = positionals;
   if (more.length > 0) throw new CommandError(USAGE);

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { CommandError, print, runCommand } from './command';
+import { CommandError, print, runOperation } from './command';
 import { openOpsDatabase } from './database';
 import { traceOrder, traceText } from './trace';
 
-runCommand(async () => {
+runOperation(async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { json: { type: 'boolean', default: false } },

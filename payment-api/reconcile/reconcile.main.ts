@@ -1,5 +1,6 @@
 import { createEncoder } from '#contracts/codec';
 import { systemClock } from '#kit/clock';
+import { runCommand } from '#kit/command';
 import { ConfigError } from '#kit/config';
 import { systemIds } from '#kit/ids';
 import { createLog, type Logger } from '#kit/log';
@@ -68,14 +69,4 @@ async function repairingWorld(
   };
 }
 
-main().then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
-  (error: unknown) => {
-    const { message, stack } = error as Error;
-    const isExpected = EXPECTED.some((kind) => error instanceof kind) || isUnreachable(error);
-    process.stderr.write(`${isExpected ? message : (stack ?? message)}\n`);
-    process.exitCode = 2;
-  },
-);
+runCommand(main, { expected: EXPECTED, isExpected: isUnreachable, exitCode: () => 2 });
