@@ -1,6 +1,6 @@
 -- Who may do what, applied after every migration; repeating it changes nothing. `{database}` is the schema's name.
--- The two services cannot write each other's tables, and nobody but the migrator can change or remove a ledger line,
--- a history row, an outbox row or an inbox row.
+-- The two services cannot write each other's tables, and nobody but the migrator can change or remove a history row, an
+-- outbox row or an inbox row. A ledger line is closed to the migrator as well, by triggers.
 
 GRANT SELECT                 ON {database}.sellers                 TO 'payment_api'@'%';
 GRANT SELECT                 ON {database}.products                TO 'payment_api'@'%';

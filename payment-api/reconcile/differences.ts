@@ -1,6 +1,6 @@
 import type { Won } from '#kit/money';
 
-/** How the two books can differ. The names are stable: alarms and runbooks use them. */
+/** How the two books can differ. The names are stable: alarms and scripts use them. */
 export const CODES = {
   UNKNOWN_ORDER: 'the PSP has money for an order that is not ours',
   TRANSACTION_KEY_DOUBLED: 'the PSP lists one transaction key twice',
