@@ -49,6 +49,7 @@ const MAY: Record<Role, Record<string, string>> = {
     dead_letters: 'SU',
     dead_letter_actions: 'SI',
     ledger_checkpoints: 'SIU',
+    topic_checkpoints: 'SIU',
     event_schemas: 'S',
     cdc_heartbeat: 'S',
     _prisma_migrations: 'S',
