@@ -17,6 +17,8 @@ const AUDIT_TIMEOUT_MS = 60 * 60_000;
 const ALWAYS_FULL_LINES = 200_000;
 const CHECKPOINTS_PER_QUERY = 500;
 
+type Row = Record<string, unknown>;
+
 export interface AuditFinding {
   check: string;
   guarantees: string;
@@ -90,6 +92,8 @@ export interface AuditOptions {
   alwaysFullLines?: number;
   /** Reads the topics; without it the audit judges from rows alone, and says so. */
   topics?: TopicReader;
+  /** Told of every step when it is done. */
+  onStep?: (step: string, ms: number) => void;
   /** Reads the wallet's events; by default those that this build's contracts can read. */
   decode?: Decode;
 }
@@ -108,7 +112,7 @@ export async function audit(db: Database, options: AuditOptions = {}): Promise<A
   const published = await endsOf(options.topics);
   const { report, ledger, topics } = await inTransaction(
     db,
-    (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines, published }),
+    (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines, published, step: stepper(options.onStep) }),
     {
       // The first read opens the snapshot that all later ones see.
       isolation: 'RepeatableRead',
@@ -144,7 +148,19 @@ function unreadBecause(error: unknown): Published & { isRead: false } {
   return { isRead: false, because: error.message, isFault: true };
 }
 
+type Step = <T>(name: string, work: Promise<T>) => Promise<T>;
+
+const stepper =
+  (onStep: NonNullable<AuditOptions['onStep']> = () => {}): Step =>
+  async (name, work) => {
+    const beganMs = performance.now();
+    const result = await work;
+    onStep(name, performance.now() - beganMs);
+    return result;
+  };
+
 interface JudgeScope {
+  step: Step;
   graceS: number;
   isFull: boolean;
   alwaysFullLines: number;
@@ -154,31 +170,27 @@ interface JudgeScope {
 async function judge(
   tx: Tx,
   decode: Decode,
-  { graceS, published, ...scope }: JudgeScope,
+  { graceS, published, step, ...scope }: JudgeScope,
 ): Promise<{ report: AuditReport; ledger: LedgerReport; topics: TopicsReport | undefined }> {
   // Opens the snapshot. Ages are judged by this moment: what has grown old while the audit ran was young in what it sees.
   const { now: readAt } = await auditMoments(tx);
   const lateBefore = new Date(readAt.getTime() - graceS * 1_000);
   const findings: AuditFinding[] = [];
-  const add = (check: string, guarantees: string, rows: Record<string, unknown>[]): void =>
+  const add = (check: string, guarantees: string, rows: Row[]): void =>
     void findings.push({ check, guarantees, holds: rows.length === 0, rows });
   for (const { name, guarantees, offenders } of AUDIT_CHECKS) {
-    add(name, guarantees, await tx.$queryRaw<Record<string, unknown>[]>(offenders(ROWS_MAX, lateBefore)));
+    add(name, guarantees, await step(name, tx.$queryRaw<Row[]>(offenders(ROWS_MAX, lateBefore))));
   }
-  const ledger = await auditLedger(tx, decode, { ...scope, rowsMax: ROWS_MAX });
+  const ledger = await step('ledger', auditLedger(tx, decode, { ...scope, rowsMax: ROWS_MAX }));
   for (const { check, guarantees, rows } of ledger.findings) add(check, guarantees, rows);
-  const { topics, unread } = await judgeTopics(tx, decode, published, {
-    isFull: ledger.isFull,
-    readAt,
-    lateBefore,
-    rowsMax: ROWS_MAX,
-  });
+  const topicsScope = { isFull: ledger.isFull, readAt, lateBefore, rowsMax: ROWS_MAX };
+  const { topics, unread } = await step('topics', judgeTopics(tx, decode, published, topicsScope));
   const ofTopics = topics?.findings ?? (unread?.isFault === true ? unreadTopics(unread.because) : []);
   for (const { check, guarantees, rows } of ofTopics) add(check, guarantees, rows);
   const report: AuditReport = {
     holds: findings.every((finding) => finding.holds),
     findings,
-    counts: await countsOf(tx),
+    counts: await step('counts', countsOf(tx)),
     ledger: {
       isFull: ledger.isFull,
       verifiedLines: ledger.verifiedLines,

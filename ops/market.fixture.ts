@@ -70,6 +70,7 @@ const TABLES = [
   'dead_letters',
   'ledger_checkpoints',
   'topic_checkpoints',
+  'audit_checkpoints',
 ];
 
 export const MOMENT = '2026-11-22 03:00:00.123';

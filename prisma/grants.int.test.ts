@@ -50,6 +50,7 @@ const MAY: Record<Role, Record<string, string>> = {
     dead_letter_actions: 'SI',
     ledger_checkpoints: 'SIU',
     topic_checkpoints: 'SIU',
+    audit_checkpoints: 'SIU',
     event_schemas: 'S',
     cdc_heartbeat: 'S',
     _prisma_migrations: 'S',

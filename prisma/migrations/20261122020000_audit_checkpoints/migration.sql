@@ -8,3 +8,10 @@ CREATE TABLE topic_checkpoints (
   verified_at DATETIME(3)  NOT NULL,
   PRIMARY KEY (topic, `partition`)
 );
+
+-- When each group of the audit's checks last held: the next audit of a large ledger looks at the orders of since then.
+CREATE TABLE audit_checkpoints (
+  checks      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  verified_at DATETIME(3) NOT NULL,
+  PRIMARY KEY (checks)
+);
