@@ -7,6 +7,7 @@ module.exports = {
     '<rootDir>/.stack',
     '<rootDir>/.stack-test',
     '<rootDir>/.stack-chaos',
+    '<rootDir>/.stack-bench',
   ],
   transform: {
     '^.+\\.ts$': [

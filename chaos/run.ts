@@ -1,5 +1,7 @@
 import { sleep } from '#kit/clock';
 import { audit } from '#ops/audit';
+import { opsConfig } from '#ops/config';
+import { auditedTopics } from '#ops/topic-reader';
 import { gather, orders } from './evidence';
 import { scheduleOf } from './faults';
 import { missed, type Fault } from './injected';
@@ -82,7 +84,7 @@ async function parkedBecause(system: ChaosSystem): Promise<string[]> {
 
 async function verdict(system: ChaosSystem, shoppers: Shoppers): Promise<string[]> {
   const evidence = await gather(system, shoppers.told);
-  const report = await audit(system.ops);
+  const report = await audit(system.ops, { topics: auditedTopics(opsConfig(system.config.env).kafka) });
   const broken = report.findings
     .filter(({ holds }) => !holds)
     .map(({ check, rows }) => `audit, ${check}: ${JSON.stringify(rows.slice(0, 3), bigintAsText)}`);

@@ -72,7 +72,8 @@ function publishedAtOf(timestamp: string): { publishedAt?: Date } {
   return Number.isSafeInteger(ms) && ms > 0 && ms < LATEST_MS ? { publishedAt: new Date(ms) } : {};
 }
 
-function consumed(topic: string, partition: number, message: KafkaMessage): ConsumedMessage {
+/** A message of kafkajs in our words. */
+export function consumedMessage(topic: string, partition: number, message: KafkaMessage): ConsumedMessage {
   return {
     topic,
     partition,
@@ -166,7 +167,7 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
         const chunk = messages.slice(from, from + batchSizeMax);
         const last = chunk.at(-1);
         if (last === undefined) return;
-        const consumedChunk = chunk.map((message) => consumed(topic, partition, message));
+        const consumedChunk = chunk.map((message) => consumedMessage(topic, partition, message));
         if (!(await handleUntilDone(consumedChunk, batch))) return;
         batch.resolveOffset(last.offset);
         const next = String(BigInt(last.offset) + 1n);

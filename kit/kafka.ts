@@ -27,8 +27,20 @@ function logTo(log: Logger): NonNullable<KafkaConfig['logCreator']> {
   };
 }
 
-/** A Kafka client. It is asked only for consumers and admins: what is published is first a row in `outbox`. */
-export function createKafka(settings: KafkaSettings, clientId: string, log: Logger): Kafka {
+/** Reconnecting goes on for as long as a service lives; see the consumer loop for what ends it. */
+const SERVICE_RETRIES = 8;
+
+/**
+ * A Kafka client. It is asked only for consumers and admins: what is published is first a row in `outbox`.
+ *
+ * @param retries of a connection or a request; a command gives up sooner than a service
+ */
+export function createKafka(
+  settings: KafkaSettings,
+  clientId: string,
+  log: Logger,
+  retries = SERVICE_RETRIES,
+): Kafka {
   const sasl = saslOf(settings);
   return new Kafka({
     clientId,
@@ -36,8 +48,7 @@ export function createKafka(settings: KafkaSettings, clientId: string, log: Logg
     ssl: settings.KAFKA_SSL,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    // Reconnecting goes on for as long as the process lives; see the consumer loop for what ends it.
-    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8 },
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries },
     logLevel: logLevel.WARN,
     logCreator: logTo(log),
     ...(sasl === undefined ? {} : { sasl }),

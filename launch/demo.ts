@@ -1,4 +1,6 @@
 import { audit, auditText } from '#ops/audit';
+import { opsConfig } from '#ops/config';
+import { auditedTopics } from '#ops/topic-reader';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
 import { StackError } from '#stack/errors';
@@ -17,7 +19,7 @@ async function main(): Promise<number> {
     if (purchase === undefined) throw new StackError('the demo buys at the simulator: unset PSP_BASE_URL');
     const db = openDatabase(databaseUrl('ops', system.config.env), 1);
     try {
-      const report = await audit(db);
+      const report = await audit(db, { topics: auditedTopics(opsConfig(system.config.env).kafka) });
       print(`\n${auditText(report)}`);
       return report.holds ? 0 : 1;
     } finally {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { audit, auditText } from '#ops/audit';
+import { opsConfig } from '#ops/config';
+import { auditedTopics } from '#ops/topic-reader';
 import { sleep } from '#kit/clock';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase, type Database } from '#prisma/database';
@@ -123,7 +125,7 @@ export async function openPipeline(): Promise<Pipeline> {
       );
     },
     async expectAudit() {
-      const report = await audit(ops);
+      const report = await audit(ops, { topics: auditedTopics(opsConfig(config.env).kafka) });
       if (!report.holds) throw new Error(auditText(report));
     },
     async balances() {

@@ -47,7 +47,7 @@ const COMMANDS = {
   dlq: 'ops/dlq.main.js',
   reconcile: 'payment-api/reconcile/reconcile.main.js',
   'toss-contract': 'launch/toss-contract.js',
-  bench: 'bench/latency.main.js',
+  bench: 'bench/main.js',
   chaos: 'chaos/main.js',
   model: 'launch/model.js',
   screenshots: 'launch/screenshots.js',

@@ -5,8 +5,8 @@ export interface AuditCheck {
   name: string;
   /** What holds when the check passes. */
   guarantees: string;
-  /** Rows that break it; none when it holds. `graceS`: what is younger may still be on its way. */
-  offenders: (graceS: number, rowsMax: number) => Prisma.Sql;
+  /** Rows that break it; none when it holds. What is younger than `lateBefore` may still be on its way. */
+  offenders: (rowsMax: number, lateBefore: Date) => Prisma.Sql;
 }
 
 const PAID = Prisma.sql`('SUCCESS', 'PARTIAL_CANCELED', 'CANCELED')`;
@@ -26,7 +26,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'paid-is-credited-once',
     guarantees: 'every line of a settled payment stands in its seller’s ledger exactly once, with its amount',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount,
              COUNT(t.no) AS credits, SUM(t.amount) AS credited
       FROM settlements s
@@ -42,7 +42,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'credited-is-paid',
     guarantees: 'every credit belongs to a line of a payment that was paid',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT t.no AS transaction_no, t.order_id, t.reference_id, t.amount, p.status
       FROM wallet_transactions t
       LEFT JOIN payment_orders o ON o.no = t.reference_id
@@ -53,7 +53,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'debited-is-canceled',
     guarantees: 'every debit belongs to a canceled line that was credited before',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT t.no AS transaction_no, t.order_id, t.reference_id, t.amount, o.payment_order_status
       FROM wallet_transactions t
       LEFT JOIN payment_orders o ON o.no = t.reference_id
@@ -66,7 +66,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'canceled-is-debited',
     guarantees: 'every canceled line of a settled cancellation was debited exactly once, with its amount',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount, o.payment_order_status,
              COUNT(t.no) AS debits, SUM(t.amount) AS debited
       FROM payment_orders o
@@ -83,7 +83,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     name: 'canceled-is-given-back',
     guarantees:
       'what the PSP gave back is the sum of the canceled lines, and each of them belongs to one cancel',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT p.order_id, p.status, p.total_amount, COALESCE(c.given_back, 0) AS given_back,
              COALESCE(l.canceled, 0) AS canceled, COALESCE(l.named_lines, 0) AS named_lines,
              COALESCE(l.canceled_lines, 0) AS canceled_lines
@@ -103,14 +103,31 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'cancels-are-allocated',
     guarantees: 'every part that the PSP’s back office gave back is allocated to lines',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT c.order_id, c.id AS cancel_id, c.cancel_amount, c.cancel_reason, c.canceled_at
       FROM payment_cancels c WHERE c.status = 'UNALLOCATED' ORDER BY c.no LIMIT ${rowsMax}`,
   },
   {
+    name: 'psp-total-is-ours',
+    guarantees: 'what the PSP said it took is the payment’s amount, under our key and order',
+    offenders: (rowsMax) => Prisma.sql`
+      SELECT p.order_id, p.status, p.total_amount, p.payment_key, LEFT(p.psp_raw_data, 300) AS psp_said
+      FROM payment_events p
+      WHERE p.status IN ${PAID} AND NOT COALESCE(
+        CASE WHEN JSON_VALID(p.psp_raw_data) THEN (
+          SELECT psp.total = p.total_amount AND psp.currency = p.currency AND psp.order_id = p.order_id
+                 AND psp.payment_key = p.payment_key
+          FROM JSON_TABLE(p.psp_raw_data, '$' COLUMNS (
+            total       DECIMAL(15, 2) PATH '$.totalAmount',
+            currency    VARCHAR(10)    PATH '$.currency',
+            order_id    VARCHAR(100)   PATH '$.orderId',
+            payment_key VARCHAR(300)   PATH '$.paymentKey')) AS psp) END, FALSE)
+      LIMIT ${rowsMax}`,
+  },
+  {
     name: 'total-is-lines',
     guarantees: 'every payment’s amount is the sum of its lines',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT p.order_id, p.total_amount, COALESCE(SUM(o.amount), 0) AS lines_sum
       FROM payment_events p LEFT JOIN payment_orders o ON o.payment_event_no = p.no
       GROUP BY p.no, p.order_id, p.total_amount
@@ -120,7 +137,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'flags-agree',
     guarantees: 'done flags and line statuses agree with the payment’s status',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT p.order_id, p.status, p.is_payment_done, p.is_wallet_done, p.acknowledged_events, p.last_event_seq,
              p.approved_at, l.succeeded, l.canceled, l.line_count
       FROM payment_events p
@@ -140,7 +157,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'paid-has-events',
     guarantees: 'no payment was taken without its event, and every event that was counted exists',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT p.order_id, p.status, p.last_event_seq, COALESCE(n.events, 0) AS events
       FROM payment_events p
       LEFT JOIN (
@@ -163,48 +180,48 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'nothing-unpublished',
     guarantees: 'no event waits in the outbox, or on its topic, for longer than the promised time',
-    offenders: (graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax, lateBefore) => Prisma.sql`
       SELECT o.no AS outbox_no, o.event_type, o.aggregate_id, o.created_at
       FROM outbox o
-      WHERE o.aggregate_type IN ('payment', 'wallet') AND o.created_at < NOW(3) - INTERVAL ${graceS} SECOND
+      WHERE o.aggregate_type IN ('payment', 'wallet') AND o.created_at < ${lateBefore}
         AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.event_id = o.id AND i.consumer = ${CONSUMER_OF})
       ORDER BY o.no LIMIT ${rowsMax}`,
   },
   {
     name: 'nothing-unsettled',
     guarantees: 'no event of a paid order waits for its settlement for longer than the promised time',
-    offenders: (graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax, lateBefore) => Prisma.sql`
       SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, COALESCE(s.last_seq_in, 0) AS last_seq_in
       FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id
       WHERE p.is_payment_done AND NOT p.is_wallet_done AND p.last_event_seq > COALESCE(s.last_seq_in, 0)
-        AND p.updated_at < NOW(3) - INTERVAL ${graceS} SECOND AND NOT ${IS_PARKED}
+        AND p.updated_at < ${lateBefore} AND NOT ${IS_PARKED}
       ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {
     name: 'nothing-unacknowledged',
     guarantees: 'no settlement waits for its acknowledgement for longer than the promised time',
-    offenders: (graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax, lateBefore) => Prisma.sql`
       SELECT p.order_id, p.status, p.approved_at, s.last_seq_out, p.acknowledged_events
       FROM payment_events p JOIN settlements s ON s.order_id = p.order_id
       WHERE p.is_payment_done AND NOT p.is_wallet_done AND p.last_event_seq = s.last_seq_in
-        AND GREATEST(p.updated_at, s.updated_at) < NOW(3) - INTERVAL ${graceS} SECOND AND NOT ${IS_PARKED}
+        AND GREATEST(p.updated_at, s.updated_at) < ${lateBefore} AND NOT ${IS_PARKED}
       ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {
     name: 'nothing-parked',
     guarantees: 'no paid order waits behind a parked message for longer than the promised time',
-    offenders: (graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax, lateBefore) => Prisma.sql`
       SELECT p.order_id, p.status, p.last_event_seq, p.acknowledged_events, MIN(d.id) AS dead_letter,
              MIN(d.consumer) AS consumer, MIN(d.parked_at) AS parked_at, COUNT(*) AS messages
       FROM dead_letters d JOIN payment_events p ON p.order_id = d.aggregate_id
       WHERE d.status <> 'RESOLVED' AND p.is_payment_done AND NOT p.is_wallet_done
-        AND d.parked_at < NOW(3) - INTERVAL ${graceS} SECOND
+        AND d.parked_at < ${lateBefore}
       GROUP BY p.no, p.order_id, p.status, p.last_event_seq, p.acknowledged_events ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {
     name: 'settled-was-published',
     guarantees: 'the wallet side has not settled more events of an order than the payment side has published',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT s.order_id, s.last_seq_in, p.last_event_seq
       FROM settlements s LEFT JOIN payment_events p ON p.order_id = s.order_id
       WHERE s.last_seq_in > COALESCE(p.last_event_seq, 0)
@@ -213,7 +230,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'acknowledged-was-settled',
     guarantees: 'the payment side has not acknowledged more than the wallet side has settled',
-    offenders: (_graceS, rowsMax) => Prisma.sql`
+    offenders: (rowsMax) => Prisma.sql`
       SELECT p.order_id, p.acknowledged_events, s.last_seq_in, s.last_seq_out
       FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id
       WHERE p.acknowledged_events > COALESCE(s.last_seq_out, 0)

@@ -31,7 +31,7 @@ describe('the audit', () => {
     expect(report.findings.map(({ check }) => check)).toEqual(CHECKS);
     expect(report.ledger).toEqual({ isFull: true, verifiedLines: 7, unwitnessedLines: 0 });
     expect(auditText(report)).toMatch(
-      /5 payments, 3 paid, 0 in flight, 7 ledger lines, 0 parked messages \(0 orders wait\)\nledger: 7 lines verified\naudit holds$/,
+      /5 payments, 3 paid, 0 in flight, 7 ledger lines, 0 parked messages \(0 orders wait\)\nledger: 7 lines verified\ntopics: NOT READ \(not asked for\): judged from rows alone\naudit holds$/,
     );
   });
 
@@ -163,10 +163,34 @@ describe('the audit', () => {
       ['chain-is-unbroken', 'checkpoint-stands', 'head-is-last-line', 'ledger-is-witnessed'],
       sql('UPDATE wallet_transactions SET wallet_seq = 9 WHERE wallet_no = 2 AND wallet_seq = 3'),
     ],
+    ...['"totalAmount":2500', '"currency":"KRW"', '"orderId":"order-paid"', '"paymentKey":"key-1"'].map(
+      (said): [string, string[], () => Promise<void>] => [
+        `the PSP did not say ${said}`,
+        ['psp-total-is-ours'],
+        sql(
+          `UPDATE payment_events SET psp_raw_data = REPLACE(psp_raw_data, '${said}', '"other":1') WHERE no = 1`,
+        ),
+      ],
+    ),
+    [
+      'the PSP took another amount',
+      ['psp-total-is-ours'],
+      sql(`UPDATE payment_events SET psp_raw_data = REPLACE(psp_raw_data, ':2500', ':2501') WHERE no = 1`),
+    ],
+    [
+      'nothing is known of what the PSP said of a paid payment',
+      ['psp-total-is-ours'],
+      sql('UPDATE payment_events SET psp_raw_data = NULL WHERE no = 1'),
+    ],
+    [
+      'what the PSP said is no JSON',
+      ['psp-total-is-ours'],
+      sql("UPDATE payment_events SET psp_raw_data = 'x' WHERE no = 1"),
+    ],
     [
       'a total differs from its lines',
-      ['total-is-lines'],
-      sql('UPDATE payment_events SET total_amount = 1 WHERE no = 3'),
+      ['psp-total-is-ours', 'total-is-lines'],
+      sql('UPDATE payment_events SET total_amount = 1 WHERE no = 1'),
     ],
     [
       'a payment has no lines',
@@ -192,7 +216,7 @@ describe('the audit', () => {
     ],
     [
       'an approval has no key',
-      ['flags-agree'],
+      ['flags-agree', 'psp-total-is-ours'],
       sql('UPDATE payment_events SET payment_key = NULL WHERE no = 1'),
     ],
     [

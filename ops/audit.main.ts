@@ -5,15 +5,21 @@ import { CommandError, print, runOperation } from './command';
 import { opsConfig } from './config';
 import { openOpsDatabase } from './database';
 import { databaseDecoder } from './event-decoder';
+import { auditedTopics } from './topic-reader';
 
-const USAGE = `npm run audit [-- --full] [-- --json]
-  --full   verify the ledger from its first line; otherwise a large one from where the last audit has found it sound`;
+const USAGE = `npm run audit [-- --full] [-- --no-topics] [-- --timings] [-- --json]
+  --full       verify the ledger from its first line and all that the topics retain; otherwise a large ledger, and its
+               topics, from where the last audit has found them sound
+  --no-topics  judge from the database's rows alone; otherwise topics that cannot be read are a failed check
+  --timings    say on the error stream how long each step took`;
 
 function readArguments() {
   try {
     const options = {
       json: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
+      'no-topics': { type: 'boolean', default: false },
+      timings: { type: 'boolean', default: false },
     } as const;
     return parseArgs({ options }).values;
   } catch (error) {
@@ -22,12 +28,16 @@ function readArguments() {
 }
 
 runOperation(async () => {
-  const { json, full } = readArguments();
+  const { json, full, timings, 'no-topics': rowsOnly } = readArguments();
+  const { registry, kafka } = opsConfig();
   const db = openOpsDatabase();
   try {
     // Events that an earlier version wrote are read with the registry's help.
-    const decode = await databaseDecoder(db, openWriterSchemas(opsConfig().registry));
-    const report = await audit(db, { isFull: full, decode });
+    const decode = await databaseDecoder(db, openWriterSchemas(registry));
+    const topics = rowsOnly ? {} : { topics: auditedTopics(kafka) };
+    const onStep = (step: string, ms: number): void =>
+      void (timings && process.stderr.write(`${step.padEnd(28)} ${(ms / 1_000).toFixed(1).padStart(8)} s\n`));
+    const report = await audit(db, { isFull: full, decode, onStep, ...topics });
     const plain = (_key: string, value: unknown): unknown =>
       typeof value === 'bigint' ? String(value) : value;
     print(json ? JSON.stringify(report, plain) : auditText(report));

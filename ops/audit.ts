@@ -3,8 +3,11 @@ import type { Database, Prisma, Reader, Tx } from '#prisma/database';
 import { inTransaction } from '#prisma/transaction';
 import { AUDIT_CHECKS } from './audit.checks';
 import { auditLedger, type LedgerReport } from './audit.ledger';
+import { auditTopics, unreadTopics, type TopicsCounts, type TopicsReport } from './audit.topics';
 import { databaseDecoder } from './event-decoder';
-import { saveCheckpoints } from './ledger.store';
+import { auditMoments, saveCheckpoints } from './ledger.store';
+import { TopicsUnreadableError, type Stretch, type TopicReader } from './topic-reader';
+import { saveTopicCheckpoints } from './topic.store';
 
 /** How old an event or a paid order may be before its waiting is a finding. */
 export const PROMISED_S = 60;
@@ -13,6 +16,8 @@ const AUDIT_TIMEOUT_MS = 60 * 60_000;
 /** So many lines are verified in about a second. */
 const ALWAYS_FULL_LINES = 200_000;
 const CHECKPOINTS_PER_QUERY = 500;
+
+type Row = Record<string, unknown>;
 
 export interface AuditFinding {
   check: string;
@@ -43,6 +48,8 @@ export interface AuditReport {
     /** Lines whose events have left the outbox before any audit has compared them. */
     unwitnessedLines: number;
   };
+  /** `isRead: false`: what is published was not looked at, because nobody asked for it or Kafka could not be read. */
+  topics: ({ isRead: true } & TopicsCounts) | { isRead: false; because: string };
   /** Sellers who owe money after a refund: information, not a broken invariant. */
   negativeBalances: NegativeBalances;
 }
@@ -83,22 +90,29 @@ export interface AuditOptions {
   isFull?: boolean;
   /** A ledger of up to this many lines is verified whole in any case. */
   alwaysFullLines?: number;
+  /** Reads the topics; without it the audit judges from rows alone, and says so. */
+  topics?: TopicReader;
+  /** Told of every step when it is done. */
+  onStep?: (step: string, ms: number) => void;
   /** Reads the wallet's events; by default those that this build's contracts can read. */
   decode?: Decode;
 }
 
 /**
- * Judges every money invariant over one consistent snapshot, so that a running load gives no false alarm. When the
- * ledger is sound, checkpoints remember it: the next audit of a large ledger reads what has come since.
+ * Judges every money invariant over one consistent snapshot, so that a running load gives no false alarm, and compares it
+ * with what the topics have. When ledger and topics are sound, checkpoints remember it: the next audit of a large ledger
+ * reads what has come since.
  *
  * @param db as the operators' user
  */
 export async function audit(db: Database, options: AuditOptions = {}): Promise<AuditReport> {
   const { graceS = PROMISED_S, isFull = false, alwaysFullLines = ALWAYS_FULL_LINES } = options;
   const decode = options.decode ?? (await databaseDecoder(db));
-  const { report, ledger } = await inTransaction(
+  // Before the snapshot: of every event below these ends the snapshot has the row.
+  const published = await endsOf(options.topics);
+  const { report, ledger, topics } = await inTransaction(
     db,
-    (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines }),
+    (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines, published, step: stepper(options.onStep) }),
     {
       // The first read opens the snapshot that all later ones see.
       isolation: 'RepeatableRead',
@@ -110,35 +124,100 @@ export async function audit(db: Database, options: AuditOptions = {}): Promise<A
       const places = ledger.checkpoints.slice(from, from + CHECKPOINTS_PER_QUERY);
       await inTransaction(db, (tx) => saveCheckpoints(tx, places, ledger.readAt));
     }
+    if (topics !== undefined && topics.findings.every(({ rows }) => rows.length === 0))
+      await inTransaction(db, (tx) => saveTopicCheckpoints(tx, topics.checkpoints));
   }
   return report;
+}
+
+type Published =
+  | { isRead: true; reader: TopicReader; stretches: Stretch[] }
+  | { isRead: false; because: string; isFault: boolean };
+
+async function endsOf(reader: TopicReader | undefined): Promise<Published> {
+  if (reader === undefined) return { isRead: false, because: 'not asked for', isFault: false };
+  try {
+    return { isRead: true, reader, stretches: await reader.stretches() };
+  } catch (error) {
+    return unreadBecause(error);
+  }
+}
+
+function unreadBecause(error: unknown): Published & { isRead: false } {
+  if (!(error instanceof TopicsUnreadableError)) throw error;
+  return { isRead: false, because: error.message, isFault: true };
+}
+
+type Step = <T>(name: string, work: Promise<T>) => Promise<T>;
+
+const stepper =
+  (onStep: NonNullable<AuditOptions['onStep']> = () => {}): Step =>
+  async (name, work) => {
+    const beganMs = performance.now();
+    const result = await work;
+    onStep(name, performance.now() - beganMs);
+    return result;
+  };
+
+interface JudgeScope {
+  step: Step;
+  graceS: number;
+  isFull: boolean;
+  alwaysFullLines: number;
+  published: Published;
 }
 
 async function judge(
   tx: Tx,
   decode: Decode,
-  { graceS, ...scope }: { graceS: number; isFull: boolean; alwaysFullLines: number },
-): Promise<{ report: AuditReport; ledger: LedgerReport }> {
+  { graceS, published, step, ...scope }: JudgeScope,
+): Promise<{ report: AuditReport; ledger: LedgerReport; topics: TopicsReport | undefined }> {
+  // Opens the snapshot. Ages are judged by this moment: what has grown old while the audit ran was young in what it sees.
+  const { now: readAt } = await auditMoments(tx);
+  const lateBefore = new Date(readAt.getTime() - graceS * 1_000);
   const findings: AuditFinding[] = [];
-  const add = (check: string, guarantees: string, rows: Record<string, unknown>[]): void =>
+  const add = (check: string, guarantees: string, rows: Row[]): void =>
     void findings.push({ check, guarantees, holds: rows.length === 0, rows });
   for (const { name, guarantees, offenders } of AUDIT_CHECKS) {
-    add(name, guarantees, await tx.$queryRaw<Record<string, unknown>[]>(offenders(graceS, ROWS_MAX)));
+    add(name, guarantees, await step(name, tx.$queryRaw<Row[]>(offenders(ROWS_MAX, lateBefore))));
   }
-  const ledger = await auditLedger(tx, decode, { ...scope, rowsMax: ROWS_MAX });
+  const ledger = await step('ledger', auditLedger(tx, decode, { ...scope, rowsMax: ROWS_MAX }));
   for (const { check, guarantees, rows } of ledger.findings) add(check, guarantees, rows);
-  const report = {
+  const topicsScope = { isFull: ledger.isFull, readAt, lateBefore, rowsMax: ROWS_MAX };
+  const { topics, unread } = await step('topics', judgeTopics(tx, decode, published, topicsScope));
+  const ofTopics = topics?.findings ?? (unread?.isFault === true ? unreadTopics(unread.because) : []);
+  for (const { check, guarantees, rows } of ofTopics) add(check, guarantees, rows);
+  const report: AuditReport = {
     holds: findings.every((finding) => finding.holds),
     findings,
-    counts: await countsOf(tx),
+    counts: await step('counts', countsOf(tx)),
     ledger: {
       isFull: ledger.isFull,
       verifiedLines: ledger.verifiedLines,
       unwitnessedLines: ledger.unwitnessedLines,
     },
+    topics:
+      topics === undefined
+        ? { isRead: false, because: unread?.because ?? '' }
+        : { isRead: true, ...topics.counts },
     negativeBalances: await negativeBalances(tx),
   };
-  return { report, ledger };
+  return { report, ledger, topics };
+}
+
+async function judgeTopics(
+  tx: Tx,
+  decode: Decode,
+  published: Published,
+  scope: Omit<Parameters<typeof auditTopics>[3], 'stretches'>,
+): Promise<{ topics?: TopicsReport; unread?: Published & { isRead: false } }> {
+  if (!published.isRead) return { unread: published };
+  const { reader, stretches } = published;
+  try {
+    return { topics: await auditTopics(tx, decode, reader, { ...scope, stretches }) };
+  } catch (error) {
+    return { unread: unreadBecause(error) };
+  }
 }
 
 async function countsOf(tx: Tx): Promise<AuditReport['counts']> {
@@ -169,6 +248,16 @@ export function rowText(row: Record<string, unknown>): string {
     .join(' ');
 }
 
+function topicsText(topics: AuditReport['topics']): string {
+  if (!topics.isRead) return `topics: NOT READ (${topics.because}): judged from rows alone`;
+  const { events, refused, purged, isFull } = topics;
+  const further = [
+    [purged, 'whose rows were purged'],
+    [refused, 'that are none of ours and were refused'],
+  ].flatMap(([count, what]) => (count === 0 ? [] : [`, ${count} ${what}`]));
+  return `topics: ${events} events compared${isFull ? '' : ' since the last audit (--full: all)'}${further.join('')}`;
+}
+
 function negativeText({ sellers, owed, rows }: NegativeBalances): string[] {
   if (sellers === 0) return [];
   return [
@@ -191,6 +280,7 @@ export function auditText(report: AuditReport): string {
     `ledger: ${verifiedLines} lines verified${isFull ? '' : ' since the last audit (--full: all)'}${
       unwitnessedLines === 0 ? '' : `, ${unwitnessedLines} of them without their events, which were purged`
     }`,
+    topicsText(report.topics),
     report.holds ? 'audit holds' : 'AUDIT FAILED',
   ].join('\n');
 }

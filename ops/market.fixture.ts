@@ -69,6 +69,8 @@ const TABLES = [
   'inbox',
   'dead_letters',
   'ledger_checkpoints',
+  'topic_checkpoints',
+  'audit_checkpoints',
 ];
 
 export const MOMENT = '2026-11-22 03:00:00.123';
@@ -222,8 +224,9 @@ async function writeOrder(run: Run, { no, orderId, status, events, lines }: Orde
   const paid = events > 0;
   await run(
     `INSERT INTO payment_events (no, member_no, order_id, order_name, total_amount, status, is_payment_done,
-       is_wallet_done, payment_key, approved_at, last_event_seq, acknowledged_events, created_at, updated_at)
-     VALUES (?, 1, ?, 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       is_wallet_done, payment_key, approved_at, psp_raw_data, last_event_seq, acknowledged_events, created_at,
+       updated_at)
+     VALUES (?, 1, ?, 'x', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       no,
       orderId,
@@ -233,6 +236,7 @@ async function writeOrder(run: Run, { no, orderId, status, events, lines }: Orde
       paid,
       paid ? `key-${no}` : null,
       paid ? MOMENT : null,
+      paid ? JSON.stringify({ paymentKey: `key-${no}`, orderId, totalAmount: total, currency: 'KRW' }) : null,
       events,
       events,
       MOMENT,

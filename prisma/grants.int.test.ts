@@ -49,6 +49,8 @@ const MAY: Record<Role, Record<string, string>> = {
     dead_letters: 'SU',
     dead_letter_actions: 'SI',
     ledger_checkpoints: 'SIU',
+    topic_checkpoints: 'SIU',
+    audit_checkpoints: 'SIU',
     event_schemas: 'S',
     cdc_heartbeat: 'S',
     _prisma_migrations: 'S',

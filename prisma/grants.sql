@@ -28,6 +28,8 @@ GRANT INSERT                 ON {database}.outbox                  TO 'ops'@'%';
 GRANT UPDATE                 ON {database}.dead_letters            TO 'ops'@'%';
 GRANT INSERT                 ON {database}.dead_letter_actions     TO 'ops'@'%';
 GRANT INSERT, UPDATE         ON {database}.ledger_checkpoints      TO 'ops'@'%';
+GRANT INSERT, UPDATE         ON {database}.topic_checkpoints       TO 'ops'@'%';
+GRANT INSERT, UPDATE         ON {database}.audit_checkpoints       TO 'ops'@'%';
 
 GRANT SELECT                 ON {database}.outbox                  TO 'debezium'@'%';
 GRANT SELECT, INSERT, UPDATE ON {database}.cdc_heartbeat           TO 'debezium'@'%';

@@ -181,7 +181,7 @@ afterAll(() => database.close());
 describe('schema.prisma and the migrated database', () => {
   it('have the same tables and columns: names, types, lengths, precision, nullability, defaults, enum values', async () => {
     const inSchema = columnsOfSchema(dmmf);
-    expect(Object.keys(inSchema)).toHaveLength(17);
+    expect(Object.keys(inSchema)).toHaveLength(19);
     expect(inSchema['wallets']).toContain('balance decimal(15,2) NOT NULL = 0.00');
     expect(inSchema).toEqual(await columnsOfDatabase(database));
   });

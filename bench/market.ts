@@ -1,0 +1,419 @@
+import { createHash, type Hash } from 'node:crypto';
+import { Type } from 'avsc';
+import type { Producer } from 'kafkajs';
+import type { Connection } from 'mariadb';
+import { createEncoder, type Encode } from '#contracts/codec';
+import { avroOptions } from '#contracts/logical-types';
+import { readRecordSchemas } from '#contracts/records';
+import { PAYMENT_SERVICE, WALLET_SERVICE } from '#contracts/topics';
+
+// A market that has sold for a month: payments, cancels, ledger with its chains, outbox, inbox and topics, all in agreement.
+// It is written in bulk, not through the services, for they would take hours.
+
+const PRODUCT_NO = 1;
+const CANCELED_ONE_IN = 50;
+const PARTITIONS = 6;
+/** Orders per statement of each table. */
+const ORDERS_PER_BATCH = 1_000;
+
+interface Head {
+  seq: number;
+  balance: number;
+  hash: string;
+}
+
+type Cell = string | number | null | Buffer;
+type Table = readonly [table: string, columns: string];
+const TABLES = {
+  payments: [
+    'payment_events',
+    `no, member_no, order_id, order_name, total_amount, status, is_payment_done, is_wallet_done, payment_key, psp_raw_data,
+     approved_at, last_event_seq, acknowledged_events, created_at, updated_at`,
+  ],
+  lines: [
+    'payment_orders',
+    'no, payment_event_no, product_no, seller_no, order_id, amount, payment_order_status, created_at, updated_at',
+  ],
+  cancels: [
+    'payment_cancels',
+    `no, id, payment_event_no, order_id, status, cancel_amount, refundable_amount, cancel_reason, transaction_key,
+     canceled_at, event_seq, created_at, updated_at`,
+  ],
+  cancelLines: ['payment_cancel_lines', 'payment_cancel_no, payment_order_no'],
+  ledger: [
+    'wallet_transactions',
+    `wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id, event_id, idempotency_key, line_hash,
+     created_at`,
+  ],
+  settlements: ['settlements', 'order_id, last_seq_in, last_seq_out, created_at, updated_at'],
+  outbox: [
+    'outbox',
+    'id, aggregate_type, aggregate_id, aggregate_seq, event_seq, event_type, idempotency_key, payload, created_at',
+  ],
+  inbox: [
+    'inbox',
+    'consumer, event_id, topic, `partition`, `offset`, aggregate_id, event_seq, payload_hash, processed_at',
+  ],
+} as const satisfies Record<string, Table>;
+
+type Batch = Record<keyof typeof TABLES, Cell[][]>;
+const emptyBatch = (): Batch =>
+  Object.fromEntries(Object.keys(TABLES).map((name) => [name, [] as Cell[][]])) as Batch;
+
+const literal = (cell: Cell): string => {
+  if (cell === null) return 'NULL';
+  if (Buffer.isBuffer(cell)) return `X'${cell.toString('hex')}'`;
+  // Nothing here holds a quote or a backslash.
+  return typeof cell === 'number' ? String(cell) : `'${cell}'`;
+};
+
+const sha256 = (): Hash => createHash('sha256');
+const momentText = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
+
+/** UUIDv7 of a moment and a running number: ordered, as the services' ids are. */
+function uuid7(ms: number, counter: number): string {
+  const time = ms.toString(16).padStart(12, '0');
+  const tail = counter.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${tail}`;
+}
+
+interface Event {
+  topic: 'payment' | 'wallet';
+  id: string;
+  key: string;
+  seq: number;
+  type: string;
+  payload: Buffer;
+}
+
+export interface Market {
+  /** Writes orders until the ledger has so many lines; their moments end before `endMs`. */
+  grow(toLines: number, moments: { fromMs: number; endMs: number }): Promise<void>;
+  lines(): number;
+  orders(): number;
+}
+
+export interface MarketOptions {
+  root: Connection;
+  producer: Producer;
+  wallets: number;
+  say: (lines: number) => void;
+}
+
+/** Schema ids that `event_schemas` is told of. */
+export function codecOfTheBench(): { encode: Encode; rows: Cell[][] } {
+  const schemas = readRecordSchemas().map(({ record, schema, fingerprint }, index) => {
+    Type.forSchema(structuredClone(schema) as never, avroOptions());
+    return { record, fingerprint, schemaId: index + 1 };
+  });
+  return {
+    encode: createEncoder(new Map(schemas.map(({ record, schemaId }) => [record, schemaId]))),
+    rows: schemas.map(({ record, schemaId, fingerprint }) => [record, 1, schemaId, fingerprint]),
+  };
+}
+
+const insert = (
+  root: Connection,
+  table: string,
+  columns: string,
+  rows: readonly Cell[][],
+): Promise<unknown> =>
+  rows.length === 0
+    ? Promise.resolve()
+    : root.query(
+        `INSERT INTO ${table} (${columns}) VALUES ${rows.map((row) => `(${row.map(literal).join(',')})`).join(',')}`,
+      );
+
+/** Sellers, their wallets, and the schemas' ids. */
+export async function openMarket({ root, producer, wallets, say }: MarketOptions): Promise<Market> {
+  const { encode, rows } = codecOfTheBench();
+  await root.query('SET unique_checks = 0, foreign_key_checks = 0');
+  await insert(root, 'event_schemas', 'record, version, schema_id, fingerprint', rows);
+  const numbers = Array.from({ length: wallets }, (_, index) => index + 1);
+  await root.query('DELETE FROM wallets');
+  await root.query('DELETE FROM sellers');
+  await insert(
+    root,
+    'sellers',
+    'no, seller_id',
+    numbers.map((no) => [no, `seller-${no}`]),
+  );
+  await insert(
+    root,
+    'wallets',
+    'no, seller_no',
+    numbers.map((no) => [no, no]),
+  );
+  return new GrowingMarket(root, producer, wallets, say, encode);
+}
+
+class GrowingMarket implements Market {
+  readonly #heads = new Map<number, Head>();
+  readonly #offsets = { payment: 0, wallet: 0 };
+  #lines = 0;
+  #orders = 0;
+  #lineNo = 0;
+  #cancelNo = 0;
+  #events = 0;
+
+  constructor(
+    private readonly root: Connection,
+    private readonly producer: Producer,
+    private readonly wallets: number,
+    private readonly say: (lines: number) => void,
+    private readonly encode: Encode,
+  ) {}
+
+  lines = (): number => this.#lines;
+  orders = (): number => this.#orders;
+
+  async grow(toLines: number, { fromMs, endMs }: { fromMs: number; endMs: number }): Promise<void> {
+    const begin = this.#lines;
+    let sending: Promise<unknown> = Promise.resolve();
+    while (this.#lines < toLines) {
+      const batch = emptyBatch();
+      const events: Event[] = [];
+      for (let index = 0; index < ORDERS_PER_BATCH && this.#lines < toLines; index += 1) {
+        const share = (this.#lines - begin) / (toLines - begin);
+        events.push(...this.#order(batch, Math.floor(fromMs + (endMs - fromMs) * share)));
+      }
+      await sending;
+      sending = this.#publish(events);
+      await this.#write(batch);
+      this.say(this.#lines);
+    }
+    await sending;
+    const heads = [...this.#heads].map(([no, { seq, balance, hash }]): Cell[] => [
+      no,
+      no,
+      balance,
+      seq,
+      hash,
+    ]);
+    await this.root.query(
+      `INSERT INTO wallets (no, seller_no, balance, last_seq, last_hash)
+       VALUES ${heads.map((row) => `(${row.map(literal).join(',')})`).join(',')} AS new
+       ON DUPLICATE KEY UPDATE balance = new.balance, last_seq = new.last_seq, last_hash = new.last_hash`,
+    );
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    await this.root.query('BEGIN');
+    for (const [name, [table, columns]] of Object.entries(TABLES))
+      await insert(this.root, table, columns, batch[name as keyof Batch]);
+    await this.root.query('COMMIT');
+  }
+
+  async #publish(events: readonly Event[]): Promise<void> {
+    await this.producer.sendBatch({
+      topicMessages: (['payment', 'wallet'] as const).map((topic) => ({
+        topic,
+        messages: events
+          .filter((event) => event.topic === topic)
+          .map(({ id, key, seq, type, payload }) => ({
+            key,
+            value: payload,
+            headers: { id, eventType: type, aggregateSeq: String(seq) },
+          })),
+      })),
+    });
+  }
+
+  /** One order of two or three lines; one in fifty is canceled. */
+  #order(batch: Batch, ms: number): Event[] {
+    this.#orders += 1;
+    const no = this.#orders;
+    const orderId = `bench-${String(no).padStart(12, '0')}`;
+    const isCanceled = no % CANCELED_ONE_IN === 0;
+    const lines = Array.from({ length: 2 + (no % 2) }, (_, index) => {
+      this.#lineNo += 1;
+      return {
+        paymentOrderNo: this.#lineNo,
+        sellerNo: ((no * 7 + index * 13) % this.wallets) + 1,
+        amount: 1_000 + (no % 9) * 500,
+      };
+    });
+    const total = lines.reduce((sum, { amount }) => sum + amount, 0);
+    const at = momentText(ms);
+    const status = isCanceled ? 'CANCELED' : 'SUCCESS';
+    const key = `key-${no}`;
+    const raw = JSON.stringify({
+      paymentKey: key,
+      orderId,
+      totalAmount: total,
+      currency: 'KRW',
+      status: 'DONE',
+    });
+    const events = isCanceled ? 2 : 1;
+    batch.payments.push([no, 1, orderId, 'order', total, status, 1, 1, key, raw, at, events, events, at, at]);
+    for (const line of lines)
+      batch.lines.push([
+        line.paymentOrderNo,
+        no,
+        PRODUCT_NO,
+        line.sellerNo,
+        orderId,
+        line.amount,
+        status,
+        at,
+        at,
+      ]);
+    batch.settlements.push([orderId, events, events, at, at]);
+    const common = { orderId, paymentKey: key, currency: 'KRW' };
+    const wire = lines.map((line) => ({ ...line, productNo: PRODUCT_NO, amount: BigInt(line.amount) }));
+    const confirmed = { ...common, totalAmount: BigInt(total), approvedAt: new Date(ms), lines: wire };
+    const made = this.#step(batch, 'CREDIT', { orderId, lines, ms, seq: 1 }, [
+      'payment.PaymentConfirmed',
+      this.encode('payment.PaymentConfirmed', confirmed),
+    ]);
+    if (!isCanceled) return made;
+    this.#cancelNo += 1;
+    const cancelId = uuid7(ms, this.#cancelNo);
+    batch.cancels.push([
+      this.#cancelNo,
+      cancelId,
+      no,
+      orderId,
+      'SUCCESS',
+      total,
+      total,
+      'bench',
+      `transaction-${no}`,
+      at,
+      2,
+      at,
+      at,
+    ]);
+    for (const line of lines) batch.cancelLines.push([this.#cancelNo, line.paymentOrderNo]);
+    const canceled = {
+      ...common,
+      cancelId,
+      cancelAmount: BigInt(total),
+      canceledAt: new Date(ms),
+      lines: wire,
+    };
+    return [
+      ...made,
+      ...this.#step(batch, 'DEBIT', { orderId, lines, ms, seq: 2, cancelId }, [
+        'payment.PaymentCanceled',
+        this.encode('payment.PaymentCanceled', canceled),
+      ]),
+    ];
+  }
+
+  /** An event of the payment, the ledger lines it makes, and the wallet's answer. */
+  #step(
+    batch: Batch,
+    type: 'CREDIT' | 'DEBIT',
+    of: {
+      orderId: string;
+      lines: { paymentOrderNo: number; sellerNo: number; amount: number }[];
+      ms: number;
+      seq: number;
+      cancelId?: string;
+    },
+    [record, payload]: readonly [string, Buffer],
+  ): Event[] {
+    const { orderId, lines, ms, seq, cancelId } = of;
+    const event = this.#depart(batch, { topic: 'payment', key: orderId, seq, type: record, payload }, ms);
+    const entries = lines.map((line) =>
+      this.#book(batch, type, { ...line, orderId, ms, cancelId, eventId: event.id }),
+    );
+    const settled = { orderId, currency: 'KRW', settledAt: new Date(ms), entries };
+    const answer =
+      cancelId === undefined
+        ? (['wallet.PaymentSettled', this.encode('wallet.PaymentSettled', settled)] as const)
+        : ([
+            'wallet.CancellationSettled',
+            this.encode('wallet.CancellationSettled', { ...settled, cancelId }),
+          ] as const);
+    return [
+      event,
+      this.#depart(batch, { topic: 'wallet', key: orderId, seq, type: answer[0], payload: answer[1] }, ms),
+    ];
+  }
+
+  #depart(batch: Batch, event: Omit<Event, 'id'>, ms: number): Event {
+    this.#events += 1;
+    const id = uuid7(ms, this.#events);
+    const { topic, key, seq, type, payload } = event;
+    const at = momentText(ms);
+    batch.outbox.push([id, topic, key, seq, seq, type, id, payload, at]);
+    // The place is made up; only the topic knows where its partitioner has put the event.
+    const offset = this.#offsets[topic]++;
+    batch.inbox.push([
+      topic === 'payment' ? WALLET_SERVICE : PAYMENT_SERVICE,
+      id,
+      topic,
+      offset % PARTITIONS,
+      Math.floor(offset / PARTITIONS),
+      key,
+      seq,
+      sha256().update(payload).digest('hex'),
+      at,
+    ]);
+    return { ...event, id };
+  }
+
+  #book(
+    batch: Batch,
+    type: 'CREDIT' | 'DEBIT',
+    line: {
+      paymentOrderNo: number;
+      sellerNo: number;
+      amount: number;
+      orderId: string;
+      ms: number;
+      eventId: string;
+      cancelId: string | undefined;
+    },
+  ) {
+    const { sellerNo: walletNo, paymentOrderNo, amount, orderId, eventId, cancelId } = line;
+    const head = this.#heads.get(walletNo) ?? { seq: 0, balance: 0, hash: '' };
+    const seq = head.seq + 1;
+    const balance = head.balance + (type === 'CREDIT' ? amount : -amount);
+    const key = cancelId === undefined ? `CREDIT:${paymentOrderNo}` : `DEBIT:${cancelId}:${paymentOrderNo}`;
+    const at = momentText(line.ms);
+    const money = [`${amount}.00`, `${balance}.00`];
+    const hash = sha256()
+      .update(
+        [
+          head.hash,
+          walletNo,
+          seq,
+          type,
+          ...money,
+          'PAYMENT_ORDER',
+          paymentOrderNo,
+          orderId,
+          eventId,
+          key,
+          at,
+        ].join('|'),
+      )
+      .digest('hex');
+    batch.ledger.push([
+      walletNo,
+      seq,
+      type,
+      amount,
+      balance,
+      paymentOrderNo,
+      orderId,
+      eventId,
+      key,
+      hash,
+      at,
+    ]);
+    this.#heads.set(walletNo, { seq, balance, hash });
+    this.#lines += 1;
+    return {
+      sellerNo: walletNo,
+      walletNo,
+      paymentOrderNo,
+      amount: BigInt(amount),
+      walletSeq: seq,
+      lineHash: hash,
+    };
+  }
+}
