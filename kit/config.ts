@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** The configuration is wrong; `message` names every bad variable at once. */
@@ -40,3 +41,22 @@ export const flag = (byDefault: boolean) =>
     .enum(['true', 'false', '1', '0'])
     .default(byDefault ? 'true' : 'false')
     .transform((text) => text === 'true' || text === '1');
+
+/** A mobile network puts many shoppers behind one address; one that asks ten times a second is no shopper. */
+const RATE_LIMIT_DEFAULT = 600;
+
+/** An address, or a network in CIDR notation. */
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128);
+}
+
+/** Of a service with clients: how often one may ask, and whose word about who a client is counts. */
+export const clientShape = {
+  RATE_LIMIT_PER_MINUTE: z.coerce.number().int().nonnegative().default(RATE_LIMIT_DEFAULT),
+  TRUSTED_PROXIES: list('').refine(
+    (all) => all.every(isNetwork),
+    'must be addresses or networks (10.0.0.0/8)',
+  ),
+} as const;

@@ -38,7 +38,8 @@ export function refusalsOf(operation: Operation): Map<number, RefusalCode[]> {
   const takesInput = Object.values(input).some((part) => part !== undefined);
   const codes: RefusalCode[] = [
     ...refusals,
-    ...(access === 'admin' ? (['PEC0009'] as const) : []),
+    // Who shows too many wrong keys is turned away, too.
+    ...(access === 'admin' ? (['PEC0009', 'PEC0010'] as const) : []),
     ...(isRateLimited ? (['PEC0010'] as const) : []),
     'PEC0014',
     'PEC9999',

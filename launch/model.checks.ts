@@ -81,6 +81,10 @@ export const SOUND: readonly ModelCheck[] = [
     'SERVERS=1',
     ...PAYMENT,
   ]),
+  sound('cancel', 'spare: who finds his cancel closed does not ask for a look', [
+    'NO_LOOK_WHEN_CLOSED',
+    ...ONE_REQUEST,
+  ]),
   sound('settlement', 'spare: without the unique keys of the ledger', ['NO_LEDGER_KEY', ...ONE_CONSUMER]),
   sound('settlement', 'spare: without looking whether a debit was credited', [
     'NO_CREDIT_CHECK',
@@ -197,8 +201,8 @@ export const MUTANTS: readonly ModelCheck[] = [
   mutant('cancel', 'there is no worker', ['WORKERS=0', ...ONE_REQUEST], 'every-cancel-ends'),
   mutant(
     'cancel',
-    'assumption: a webhook comes, sooner or later',
-    ['WEBHOOK_LOST', ...ONE_REQUEST],
+    'a cancel that failed after an earlier call is not looked at once more',
+    ['NO_LATE_LOOK', ...ONE_REQUEST],
     'kept-what-was-sold',
   ),
   mutant('settlement', 'no inbox', ['NO_INBOX', ...ONE_CONSUMER], 'nothing-sound-is-parked', true),

@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ADMIN_KEY_CHARACTERS_MIN } from '#kit/admin';
-import { ConfigError, list, port, positiveInt, readConfig } from '#kit/config';
+import { clientShape, ConfigError, list, port, positiveInt, readConfig } from '#kit/config';
 import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import { databaseUrl } from '#prisma/config';
 import { askingMaxMs } from './payment/asking.rules';
@@ -10,16 +9,7 @@ const DEFAULT_ADMIN_KEY = 'dev-admin-key';
 const DEFAULT_SECRET_KEY = 'test_sk_simulator';
 /** Toss processes one cancel of a payment a second (FORBIDDEN_CONSECUTIVE_REQUEST); clocks and networks jitter. */
 export const CANCEL_SPACING_MS = 1_100;
-/** A mobile network puts many shoppers behind one address; one that asks ten times a second is no shopper. */
-const RATE_LIMIT_DEFAULT = 600;
 const TOSS_HOST = /(^|\.)tosspayments\.com$/;
-
-/** An address, or a network in CIDR notation. */
-function isNetwork(text: string): boolean {
-  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  const family = isIP(address);
-  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128);
-}
 
 /** Whoever asks the PSP: the server and the worker, with the same lease. */
 const pspShape = {
@@ -45,11 +35,7 @@ const shape = z.object({
   WALLET_PORT: port(8081),
   WALLET_PAGE_URL: z.url({ protocol: /^https?$/ }).optional(),
   PSP_BREAKER_OPEN_MS: positiveInt(10_000),
-  RATE_LIMIT_PER_MINUTE: z.coerce.number().int().nonnegative().default(RATE_LIMIT_DEFAULT),
-  TRUSTED_PROXIES: list('').refine(
-    (all) => all.every(isNetwork),
-    'must be addresses or networks (10.0.0.0/8)',
-  ),
+  ...clientShape,
 });
 
 export interface PspConfig {

@@ -122,6 +122,63 @@ describe('the rate limit', () => {
     expect((await api.call('GET', '/api/products', undefined, from('203.0.113.1'))).status).toBe(200);
   });
 
+  test('When webhooks flood in from one address, then it is turned away, and the PSP’s hint from another is taken', async () => {
+    const { orderId } = (await checkout('203.0.113.20')).body.data;
+    await api.database.administer(
+      "UPDATE payment_events SET status = 'UNKNOWN', payment_key = UUID(), claimed_at = NOW(3) WHERE order_id = ?",
+      [orderId],
+    );
+    const webhook = (address: string, of: string) =>
+      api.call(
+        'POST',
+        '/api/webhooks/toss',
+        {
+          eventType: 'PAYMENT_STATUS_CHANGED',
+          createdAt: '2026-11-22T10:05:40.123000',
+          data: { orderId: of, paymentKey: 'a-key', status: 'DONE' },
+        },
+        from(address),
+      );
+    const statuses: number[] = [];
+    // As much as ten clients together: the PSP itself comes from few addresses.
+    for (let n = 0; n <= 10 * PER_MINUTE; n += 1)
+      statuses.push((await webhook('203.0.113.21', `order-${n}-that-is-not`)).status);
+    expect(statuses.slice(0, -1).every((status) => status === 200)).toBe(true);
+    // No 2xx: whoever is honest sends it again.
+    expect(statuses.at(-1)).toBe(429);
+    expect((await webhook('203.0.113.21', orderId)).status).toBe(429);
+    expect((await webhook('203.0.113.22', orderId)).status).toBe(200);
+    const [row] = await api.database.administer<Json[]>(
+      'SELECT next_check_at <= NOW(3) AS due FROM payment_events WHERE order_id = ?',
+      [orderId],
+    );
+    expect(Number(row.due)).toBe(1);
+  });
+
+  test('When a client shows many wrong keys, then not even the right one is looked at; right ones are not counted', async () => {
+    const list = (address: string, key: string) =>
+      api.call('GET', '/api/payments?limit=1', undefined, {
+        ...from(address),
+        authorization: `Bearer ${key}`,
+      });
+    for (let n = 0; n < 3 * PER_MINUTE; n += 1)
+      expect((await list('203.0.113.30', ADMIN_KEY)).status).toBe(200);
+    for (let n = 0; n < PER_MINUTE; n += 1)
+      expect((await list('203.0.113.30', `guess-${n}`)).status).toBe(401);
+    for (const key of ['guess', ADMIN_KEY]) {
+      const refused = await list('203.0.113.30', key);
+      expect([refused.status, refused.body.errorCode]).toEqual([429, 'PEC0010']);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    // Its other routes count together: a key is one key.
+    const history = await api.call('GET', '/api/payments/order-1234/history', undefined, {
+      ...from('203.0.113.30'),
+      authorization: `Bearer ${ADMIN_KEY}`,
+    });
+    expect(history.status).toBe(429);
+    expect((await list('203.0.113.31', ADMIN_KEY)).status).toBe(200);
+  });
+
   test('When a client has a network of IPv6 addresses, then it is one client', async () => {
     const statuses: number[] = [];
     for (let n = 0; n <= PER_MINUTE; n += 1) statuses.push((await checkout(`2001:db8:1:1::${n + 1}`)).status);

@@ -34,6 +34,6 @@ test('What a call of a kind can always be refused for is documented', () => {
   expect(statuses('/api/payments/confirm', 'post')).toEqual(
     ['200', '202', '400', '402', '404', '409', '413', '415', '429', '500', '503'].toSorted(),
   );
-  expect(statuses('/api/payments', 'get')).toEqual(['200', '400', '401', '500', '503']);
+  expect(statuses('/api/payments', 'get')).toEqual(['200', '400', '401', '429', '500', '503']);
   expect(statuses('/api/products', 'get')).toEqual(['200', '500', '503']);
 });

@@ -149,7 +149,23 @@ describe('GET /api/payments', () => {
     expect(body.data.paymentEventList.map((payment: Json) => payment.orderId)).toEqual([orderId]);
   });
 
+  test('When an order id is asked for, then its payment comes and no other; none is no error', async () => {
+    const { orderId } = await api.order();
+    await api.order();
+    const listed = async (query: string): Promise<string[]> => {
+      const { status, body } = await api.call('GET', `/api/payments?${query}`, undefined, admin);
+      expect([status, body.data.nextCursor]).toEqual([200, null]);
+      return body.data.paymentEventList.map((payment: Json) => payment.orderId);
+    };
+    expect(await listed(`orderId=${orderId}`)).toEqual([orderId]);
+    expect(await listed(`orderId=${orderId.slice(0, -1)}`)).toEqual([]);
+    expect(await listed(`orderId=${orderId.toUpperCase()}`)).toEqual([]);
+    expect(await listed(`orderId=${orderId}&status=SUCCESS`)).toEqual([]);
+  });
+
   test.each([
+    'orderId=short',
+    'orderId=',
     'limit=0',
     'limit=201',
     'limit=x',
@@ -203,7 +219,17 @@ describe('pages and the rest', () => {
   });
 
   test('The page for administrators is told where the wallets are shown', async () => {
-    expect((await api.call('GET', '/api/wallet-page')).body.data).toEqual({ url: 'http://127.0.0.1:8081' });
+    const { status, body } = await api.call('GET', '/api/wallet-page', undefined, admin);
+    expect([status, body.data]).toEqual([200, { url: 'http://127.0.0.1:8081' }]);
+    expect((await api.call('GET', '/api/wallet-page')).body).toMatchObject({
+      errorCode: 'PEC0009',
+      data: null,
+    });
+  });
+
+  test('The shop is told how the payment window is opened', async () => {
+    const { body } = await api.call('GET', '/api/payment-window');
+    expect(body.data).toEqual({ kind: 'simulator', url: `${api.pspUrl}/window` });
   });
 
   test('When a route does not exist, then 404 PEC0013', async () => {

@@ -3,7 +3,7 @@ import { requireAdmin } from '#kit/admin';
 import type { Operation } from '#kit/endpoint';
 import { openApiDocument, type ApiDescription } from '#kit/openapi';
 import { openApiRoutes } from '#kit/openapi.route';
-import { limitRate } from '#kit/rate-limit';
+import { limitFailures, limitRate } from '#kit/rate-limit';
 import { allocateOperation } from './allocate-cancel/allocate-cancel.operation';
 import { cancelOperation } from './cancel-payment/cancel-payment.operation';
 import { checkoutOperation } from './checkout/checkout.operation';
@@ -13,6 +13,8 @@ import { listProductsOperation } from './list-products/list-products.operation';
 import { webhookOperation } from './receive-webhook/receive-webhook.operation';
 import { showHistoryOperation } from './show-history/show-history.operation';
 import { showPaymentOperation } from './show-payment/show-payment.operation';
+import { showPaymentWindowOperation } from './show-payment-window/show-payment-window.operation';
+import { showWalletPageOperation } from './show-wallet-page/show-wallet-page.operation';
 import { allocateCancelRoute } from './allocate-cancel/allocate-cancel.route';
 import type { CancelWorld } from './cancel-payment/cancel-payment';
 import { cancelPaymentRoute } from './cancel-payment/cancel-payment.route';
@@ -26,19 +28,32 @@ import { pagesRoute, type PagesWorld } from './pages/pages.route';
 import { receiveWebhookRoute } from './receive-webhook/receive-webhook.route';
 import { showHistoryRoute } from './show-history/show-history.route';
 import { showPaymentRoute } from './show-payment/show-payment.route';
+import { showPaymentWindowRoute } from './show-payment-window/show-payment-window.route';
+import { showWalletPageRoute } from './show-wallet-page/show-wallet-page.route';
 
 export type PaymentApiWorld = CheckoutWorld &
   ConfirmWorld &
   CancelWorld &
   PagesWorld & {
     adminKeys: readonly string[];
+    /** The wallet service's page, as a browser reaches it: the administrator's page links to it. */
+    walletPageUrl: string;
     /** Per client address and route; 0 is no limit. */
     rateLimitPerMinute: number;
   };
 
+/**
+ * The PSP's webhooks come from few addresses and are of all shoppers: one of them may send as much as so many clients
+ * together. Each address has a count of its own, so that somebody else's flood costs the PSP's nothing. What is refused
+ * all the same is not lost: Toss sends again what was not answered with 2xx, the worker's recovery looks at what is open
+ * without being told, and what only the webhook knows of (the PSP's back office) is found by reconciliation.
+ */
+const WEBHOOKS_PER_REQUEST = 10;
+
 /** Every operation of the REST API; the OpenAPI document is written from them. */
 export const OPERATIONS: readonly Operation[] = [
   listProductsOperation,
+  showPaymentWindowOperation,
   checkoutOperation,
   confirmOperation,
   showPaymentOperation,
@@ -46,6 +61,7 @@ export const OPERATIONS: readonly Operation[] = [
   allocateOperation,
   listPaymentsOperation,
   showHistoryOperation,
+  showWalletPageOperation,
   webhookOperation,
 ];
 
@@ -67,16 +83,19 @@ export const openApi = () => openApiDocument(DESCRIPTION, OPERATIONS);
 
 /** Every route of the payment API. */
 export function paymentRoutes(app: Express, world: PaymentApiWorld): void {
-  const admin = requireAdmin(world.adminKeys);
+  const { adminKeys, rateLimitPerMinute } = world;
+  const admin = requireAdmin(adminKeys, limitFailures(rateLimitPerMinute));
   app.use(pagesRoute(world));
   app.use(openApiRoutes(openApi()));
   app.use(listProductsRoute(world));
-  app.use(checkoutRoute(world, limitRate(world.rateLimitPerMinute)));
-  app.use(confirmPaymentRoute(world, limitRate(world.rateLimitPerMinute)));
+  app.use(showPaymentWindowRoute(world));
+  app.use(checkoutRoute(world, limitRate(rateLimitPerMinute)));
+  app.use(confirmPaymentRoute(world, limitRate(rateLimitPerMinute)));
   app.use(cancelPaymentRoute(world, admin));
   app.use(allocateCancelRoute(world, admin));
-  app.use(receiveWebhookRoute(world));
+  app.use(receiveWebhookRoute(world, limitRate(rateLimitPerMinute * WEBHOOKS_PER_REQUEST)));
   app.use(listPaymentsRoute(world, admin));
   app.use(showPaymentRoute(world));
   app.use(showHistoryRoute(world, admin));
+  app.use(showWalletPageRoute(world, admin));
 }

@@ -10,6 +10,7 @@ import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { isDatabaseUnavailable } from '#prisma/transaction';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
+import { createAcknowledgementMetrics } from './acknowledge-settlement/acknowledge-settlement.metrics';
 import { CANCEL_SPACING_MS, workerConfig } from './config';
 import { startRecovery } from './recover-payments/recover-payments.timer';
 import { createTossClient } from './toss/toss-client';
@@ -22,11 +23,6 @@ runService(
   workerConfig,
   async (config, { log, releases, fail }) => {
     collectDefaultMetrics();
-    const messages = new Counter({
-      name: 'payment_wallet_events_total',
-      help: 'Messages of the topic wallet, by how they ended',
-      labelNames: ['outcome'],
-    });
     const recovered = new Counter({
       name: 'payment_recovered_total',
       help: 'Payments and cancels that recovery has taken over, by what they were and how it ended',
@@ -62,7 +58,7 @@ runService(
         clock: systemClock,
         log,
         transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
-        count: (outcome) => messages.inc({ outcome }),
+        count: createAcknowledgementMetrics(register).count,
       },
       {
         kafka: createKafka(config.kafka, 'payment-worker', log),

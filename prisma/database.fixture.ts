@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Type } from 'avsc';
-import { createConnection } from 'mariadb';
+import { createConnection, type Connection } from 'mariadb';
 import { createDecoder, createEncoder, UndecodableError, type Decode, type Encode } from '#contracts/codec';
 import { avroOptions } from '#contracts/logical-types';
 import { readRecordSchemas } from '#contracts/records';
@@ -18,6 +18,8 @@ export interface TestDatabase {
   url: (role: UserRole) => string;
   /** Runs statements as an administrator: for what no service may do. */
   administer: <T = Record<string, unknown>[]>(sql: string, values?: unknown[]) => Promise<T>;
+  /** One more administrator's connection, for what a session holds: locks. Whoever asks for it ends it. */
+  connect: () => Promise<Connection>;
   close: () => Promise<void>;
 }
 
@@ -32,10 +34,13 @@ export async function openEmptyDatabase(): Promise<Omit<TestDatabase, 'db'>> {
   const database = `test_${randomBytes(6).toString('hex')}`;
   const administrator = { host, port, user, password };
   await ensureUsers(administrator, DEVELOPMENT_PASSWORDS, database);
-  const root = await createConnection({ ...administrator, database, allowPublicKeyRetrieval: true });
+  const connect = (): Promise<Connection> =>
+    createConnection({ ...administrator, database, allowPublicKeyRetrieval: true });
+  const root = await connect();
   return {
     url: (role) => developmentUrl(role, port, host, database),
     administer: (sql, values = []) => root.query(sql, values),
+    connect,
     async close() {
       await root.query(`DROP DATABASE ${database}`);
       await root.end();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ADMIN_KEY_CHARACTERS_MIN } from '#kit/admin';
-import { list, port, positiveInt, readConfig } from '#kit/config';
+import { clientShape, list, port, positiveInt, readConfig } from '#kit/config';
 import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import type { RegistryAccess } from '#contracts/registry';
 import { databaseUrl } from '#prisma/config';
@@ -10,6 +10,7 @@ const DEFAULT_ADMIN_API_KEY = 'dev-admin-key';
 const schema = z
   .object({
     ...kafkaShape,
+    ...clientShape,
     REGISTRY_PORT: port(8085),
     SCHEMA_REGISTRY_URL: z.url({ protocol: /^https?$/ }).optional(),
     SCHEMA_REGISTRY_USERNAME: z.string().optional(),
@@ -51,6 +52,9 @@ export interface WalletConfig {
   kafka: KafkaSettings;
   registry: RegistryAccess;
   adminApiKeys: string[];
+  /** Wrong keys from one client address; 0 is no limit. */
+  rateLimitPerMinute: number;
+  trustedProxies: string[];
   logLevel: string;
   batchSizeMax: number;
   sessionTimeoutMs: number;
@@ -71,6 +75,8 @@ export function readWalletConfig(env: NodeJS.ProcessEnv = process.env): WalletCo
       password: values.SCHEMA_REGISTRY_PASSWORD,
     },
     adminApiKeys: values.ADMIN_API_KEYS,
+    rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+    trustedProxies: values.TRUSTED_PROXIES,
     logLevel: values.LOG_LEVEL,
     batchSizeMax: values.WALLET_BATCH_SIZE_MAX,
     sessionTimeoutMs: values.KAFKA_SESSION_TIMEOUT_MS,

@@ -14,6 +14,8 @@ describe('configuration of the wallet service', () => {
       databaseUrl: 'mysql://wallet_service:wallet_service@127.0.0.1:3306/payment_eda',
       registry: { url: 'http://127.0.0.1:8085/apis/ccompat/v7' },
       adminApiKeys: ['dev-admin-key'],
+      rateLimitPerMinute: 600,
+      trustedProxies: [],
       batchSizeMax: 500,
       sessionTimeoutMs: 10_000,
     });
@@ -27,6 +29,7 @@ describe('configuration of the wallet service', () => {
     ['ADMIN_API_KEYS', undefined],
     ['ADMIN_API_KEYS', 'long-and-random-one,dev-admin-key'],
     ['ADMIN_API_KEYS', 'long-and-random-one,short'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
     ['WALLET_DATABASE_URL', undefined],
     ['WALLET_DATABASE_URL', 'mysql://wallet_service:wallet_service@db:3306/payment_eda'],
     ['WALLET_DATABASE_URL', 'mysql://root:1234@db:3306/payment_eda'],

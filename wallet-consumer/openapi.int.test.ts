@@ -2,6 +2,7 @@ import { createHttpApp, listen, type RunningServer } from '#kit/http';
 import { createLog } from '#kit/log';
 import { checkConformity, operationsOf, type Made } from '#kit/openapi-conformity.fixture';
 import { describeWith } from '#kit/optional-tool.fixture';
+import { routesOf, ROUTES_OF_ALL_SERVICES } from '#kit/routes.fixture';
 import { fuzz, schemathesis } from '#kit/schemathesis.fixture';
 import { openTestDatabase, type TestDatabase } from '#prisma/database.fixture';
 import { OPERATIONS, openApi, walletRoutes } from './routes';
@@ -18,7 +19,7 @@ beforeAll(async () => {
   const app = createHttpApp({
     log: createLog('wallet', 'silent'),
     readiness: {},
-    routes: walletRoutes(database.db, [KEY]),
+    routes: walletRoutes(database.db, [KEY], 0),
   });
   server = await listen(app, 0, '127.0.0.1');
   url = `http://127.0.0.1:${server.port}`;
@@ -72,6 +73,17 @@ test('When the key is missing or wrong, then nothing is shown', async () => {
       expect([path, answer.status]).toEqual([path, 401]);
     }
   }
+});
+
+test('Whatever can be called is in the document, but for the page and what every service has', () => {
+  const app = createHttpApp({
+    log: createLog('wallet', 'silent'),
+    readiness: {},
+    metrics: async () => '',
+    routes: walletRoutes(database.db, [KEY], 0),
+  });
+  const described = operations.map(({ method, path }) => `${method} ${path}`);
+  expect(routesOf(app)).toEqual([...described, 'get /', ...ROUTES_OF_ALL_SERVICES].toSorted());
 });
 
 test('The document is served', async () => {

@@ -3,6 +3,7 @@ import { requireAdmin } from '#kit/admin';
 import type { Operation } from '#kit/endpoint';
 import { openApiDocument, type ApiDescription } from '#kit/openapi';
 import { openApiRoutes } from '#kit/openapi.route';
+import { limitFailures } from '#kit/rate-limit';
 import type { Database } from '#prisma/database';
 import { listWalletTransactionsOperation } from './list-wallet-transactions/list-wallet-transactions.operation';
 import { listWalletTransactionsRoute } from './list-wallet-transactions/list-wallet-transactions.route';
@@ -37,9 +38,17 @@ const DESCRIPTION: ApiDescription = {
 /** The OpenAPI 3.1 document of the wallet API. */
 export const openApi = () => openApiDocument(DESCRIPTION, OPERATIONS);
 
-/** The wallet REST API, all of it for administrators, its document, and a page that shows the wallets. */
-export function walletRoutes(db: Database, adminApiKeys: readonly string[]): (app: Express) => void {
-  const admin = requireAdmin(adminApiKeys);
+/**
+ * The wallet REST API, all of it for administrators, its document, and a page that shows the wallets.
+ *
+ * @param rateLimitPerMinute of wrong keys, per client address; 0 is no limit
+ */
+export function walletRoutes(
+  db: Database,
+  adminApiKeys: readonly string[],
+  rateLimitPerMinute: number,
+): (app: Express) => void {
+  const admin = requireAdmin(adminApiKeys, limitFailures(rateLimitPerMinute));
   return (app) => {
     app.use(walletPages());
     app.use(openApiRoutes(openApi()));

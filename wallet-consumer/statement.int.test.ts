@@ -17,7 +17,7 @@ beforeAll(async () => {
   const app = createHttpApp({
     log: createLog('test', 'silent'),
     readiness: {},
-    routes: walletRoutes(database(), [KEY]),
+    routes: walletRoutes(database(), [KEY], 0),
   });
   server = await listen(app, 0, '127.0.0.1');
 });

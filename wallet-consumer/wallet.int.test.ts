@@ -22,7 +22,7 @@ beforeAll(async () => {
   const app = createHttpApp({
     log: createLog('test', 'silent'),
     readiness: {},
-    routes: walletRoutes(database(), ['another-key', KEY]),
+    routes: walletRoutes(database(), ['another-key', KEY], 0),
   });
   server = await listen(app, 0, '127.0.0.1');
 });
@@ -168,5 +168,33 @@ describe('the wallet API', () => {
 
   it('When a wallet is to be written over HTTP, then the method is refused', async () => {
     expect(await get('/api/wallets/1', KEY, 'DELETE')).toMatchObject({ code: 405, errorCode: 'PEC0008' });
+  });
+});
+
+describe('wrong keys', () => {
+  it('When a client shows many of them, then not even the right one is looked at; right ones are not counted', async () => {
+    const PER_MINUTE = 3;
+    const app = createHttpApp({
+      log: createLog('test', 'silent'),
+      readiness: {},
+      trustedProxies: ['127.0.0.1'],
+      routes: walletRoutes(database(), [KEY], PER_MINUTE),
+    });
+    const limited = await listen(app, 0, '127.0.0.1');
+    try {
+      const list = async (address: string, key: string): Promise<number> => {
+        const response = await fetch(`http://127.0.0.1:${limited.port}/api/wallets?limit=1`, {
+          headers: { authorization: `Bearer ${key}`, 'x-forwarded-for': address, connection: 'close' },
+        });
+        await response.arrayBuffer();
+        return response.status;
+      };
+      for (let n = 0; n < 2 * PER_MINUTE; n += 1) expect(await list('203.0.113.1', KEY)).toBe(200);
+      for (let n = 0; n < PER_MINUTE; n += 1) expect(await list('203.0.113.1', `guess-${n}`)).toBe(401);
+      expect(await list('203.0.113.1', KEY)).toBe(429);
+      expect(await list('203.0.113.2', KEY)).toBe(200);
+    } finally {
+      await limited.close();
+    }
   });
 });

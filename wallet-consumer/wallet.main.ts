@@ -51,10 +51,11 @@ async function start(
       },
     },
     isDependencyDown: isDatabaseUnavailable,
+    trustedProxies: config.trustedProxies,
     contentSecurityPolicy: OWN_PAGES_POLICY,
     metrics: () => metrics.metrics(),
     isAlive: () => loop?.isAlive() ?? true,
-    routes: walletRoutes(db, config.adminApiKeys),
+    routes: walletRoutes(db, config.adminApiKeys, config.rateLimitPerMinute),
   });
   const server = await listen(app, config.port, config.host);
   releases.push('http', () => server.close());

@@ -23,6 +23,8 @@
 mtype:state status = SUCCESS;
 byte claimToken, canceled;
 bool isDue, checkRequested;
+/* A cancel has failed whose earlier calls may come late: one more look is due when they no longer can, an hour later. */
+bool isLateDue;
 /* ---- payment_cancels: one row for each request; NOT_STARTED is a row that is not there ---- */
 mtype:state cancelStatus[REQUESTS + 1] = NOT_STARTED;
 byte cancelLinesOf[REQUESTS + 1], refundable[REQUESTS + 1], cancelToken[REQUESTS + 1], attempt[REQUESTS + 1];
@@ -54,6 +56,8 @@ hidden byte moved, entry, remaining;
 
 /* One request at a time is on its way for longer than its caller waits. */
 #define nothingUnderWay (!underWay[KEY(1, 1)] && !underWay[KEY(1, 2)] && !underWay[KEY(REQUESTS, 1)] && !underWay[KEY(REQUESTS, 2)])
+/* Nobody's call is on its way any more, nor will one be made that was marked before. */
+#define nothingComesLate (nothingUnderWay && !isBusy[1] && !isBusy[REQUESTS])
 #define isInFlight(r) (cancelStatus[r] == REQUESTED || cancelStatus[r] == EXECUTING || cancelStatus[r] == UNKNOWN)
 #define anyInFlight (isInFlight(1) || isInFlight(REQUESTS))
 #define unallocated ((absorbed[1] == UNALLOCATED -> amountOf[1] : 0) + (absorbed[2] == UNALLOCATED -> amountOf[2] : 0))
@@ -99,22 +103,28 @@ inline moveCancel(to) {
   fi
 }
 
-/* payment-api/receive-webhook/receive-webhook.store.ts#requestCheck */
-inline requestCheck() {
+/* payment-api/payment/record-cancel.ts#lookSoon */
+inline lookSoon() {
   if
   :: claimToken != 0 -> checkRequested = true
   :: claimToken == 0 -> isDue = true
-  fi;
+  fi
+}
+
+/* payment-api/receive-webhook/receive-webhook.store.ts#requestCheck */
+inline requestCheck() {
+  lookSoon();
   SAY(0, a webhook)
 }
 
-/* world: money goes back, and the PSP tells so by a webhook; that nobody looks for a while is the same as that it is late */
+/* world: money goes back, and the PSP may tell so by a webhook; that nobody looks for a while is the same as that it is late */
 inline giveBack(q, amount) {
   balance = balance - amount; transactions++; amountOf[transactions] = amount; leftAfter[transactions] = balance;
   isLateSurprise = isLateSurprise || wasRefused(q);
-#ifndef WEBHOOK_LOST
-  requestCheck()
-#endif
+  if
+  :: requestCheck()
+  :: skip
+  fi
 }
 
 /* world: the PSP works on a cancel request, once for each idempotency key; refundableAmount is a compare-and-swap */
@@ -261,11 +271,26 @@ inline askCancel() {
   od
 }
 
+/* payment-api/payment/record-cancel.ts#lookForLateCancel */
+inline lookForLateCancel() {
+#ifndef NO_LATE_LOOK
+  if
+  :: attempt[r] > 1 -> isLateDue = true
+  :: else -> skip
+  fi
+#else
+  skip
+#endif
+}
+
 /* payment-api/payment/record-cancel.ts#recordCancelFailure */
 inline recordCancelFailure() {
   moveCancel(FAILURE);
   if
-  :: moved -> cancelToken[r] = 0; if :: ending == FAIL_UNKNOWN_CANCEL -> isDue = true :: else -> skip fi
+  :: moved ->
+    cancelToken[r] = 0;
+    if :: ending == FAIL_UNKNOWN_CANCEL -> lookSoon() :: else -> skip fi;
+    lookForLateCancel()
   :: else -> skip
   fi
 }
@@ -282,9 +307,21 @@ inline leaveCancelUnknown() {
 /* payment-api/payment/record-cancel.ts#lookAgainWhenOthersCanceled */
 inline lookAgainWhenOthersCanceled() {
   if
-  :: (transactions >= 1 && !isKnown(1)) || (transactions >= 2 && !isKnown(2)) -> isDue = true
+  :: (transactions >= 1 && !isKnown(1)) || (transactions >= 2 && !isKnown(2)) -> lookSoon()
   :: else -> skip
   fi
+}
+
+/* payment-api/payment/record-cancel.ts#lookAgainWhenClosedWithout */
+inline lookAgainWhenClosedWithout() {
+#ifndef NO_LOOK_WHEN_CLOSED
+  if
+  :: !isInFlight(r) && !isKnown(found) -> lookSoon()
+  :: else -> skip
+  fi
+#else
+  skip
+#endif
 }
 
 /* payment-api/payment/record-cancel.ts#recordCancel */
@@ -305,7 +342,7 @@ inline recordCancel() {
       cancelToken[r] = 0; transactionKey[r] = found;
       cancelLines(cancelLinesOf[r]);
       lookAgainWhenOthersCanceled()
-    :: else -> skip
+    :: else -> lookAgainWhenClosedWithout()
     fi
   :: ending == LOST || ending == DEAD -> moved = false
   :: !calm -> ending = DEAD; moved = false
@@ -380,6 +417,7 @@ inline holdCancel(q) {
 /* payment-api/payment/recovery.store.ts#holdPayment */
 inline holdPayment() {
   claimToken = token; checkRequested = false; paid = status; ending = ABSORB; isBusy[token] = true;
+  isLast = nothingComesLate;
   SAY(token, takes the payment over)
 }
 
@@ -387,7 +425,10 @@ inline holdPayment() {
 inline endLook() {
   moved = (status == paid && claimToken == token);
   if
-  :: moved -> claimToken = 0; isDue = checkRequested; checkRequested = false
+  :: moved ->
+    claimToken = 0; isDue = checkRequested; checkRequested = false;
+    /* By then the hour is over; a look that comes before that does not take its place. */
+    if :: isLast -> isLateDue = false :: else -> skip fi
   :: else -> skip
   fi
 }
@@ -427,7 +468,7 @@ inline absorb() {
 
 /* world: the worker has nothing in its hands */
 inline rest() {
-  isBusy[token] = false; r = 0; seen = 0; found = 0; ending = IDLE; believed = NOT_STARTED; paid = NOT_STARTED;
+  isBusy[token] = false; isLast = false; r = 0; seen = 0; found = 0; ending = IDLE; believed = NOT_STARTED; paid = NOT_STARTED;
   holds()
 }
 
@@ -464,14 +505,14 @@ inline takeOver() {
   if
   :: isInFlight(1) && (!calm || !isBusy[cancelToken[1]]) -> holdCancel(1)
   :: isInFlight(REQUESTS) && (!calm || !isBusy[cancelToken[REQUESTS]]) -> holdCancel(REQUESTS)
-  :: isDue && (status == SUCCESS || status == PARTIAL_CANCELED) && (!calm || !isBusy[claimToken]) && !(calm && anyInFlight) -> holdPayment()
+  :: (isDue || (isLateDue && nothingComesLate)) && (status == SUCCESS || status == PARTIAL_CANCELED) && (!calm || !isBusy[claimToken]) && !(calm && anyInFlight) -> holdPayment()
   fi
 }
 
 /* payment-api/recover-payments/recover-payments.ts#recoverNext */
 proctype recoverNext(byte token) {
   byte r, n, calls, found, seen;
-  bool isMarked;
+  bool isMarked, isLast;
   mtype:reply refused = NONE;
   mtype:outcome ending = IDLE;
   mtype:state believed = NOT_STARTED;
@@ -533,5 +574,5 @@ init {
 
 #ifdef LIVENESS
 /* Under weak fairness: once all goes well, whatever is under way ends. */
-ltl every_cancel_ends { [] (calm -> <> (!anyInFlight && !(isDue && (status == SUCCESS || status == PARTIAL_CANCELED)))) }
+ltl every_cancel_ends { [] (calm -> <> (!anyInFlight && !((isDue || isLateDue) && (status == SUCCESS || status == PARTIAL_CANCELED)))) }
 #endif

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { Registry } from 'prom-client';
 import { RegistryUnavailableError } from '#contracts/codec';
 import type { CancellationSettled, PaymentSettled } from '#contracts/generated-types';
 import { HEADER } from '#contracts/topics';
@@ -9,11 +10,21 @@ import { createLog } from '#kit/log';
 import { testCodec } from '#prisma/database.fixture';
 import { startTestApi, type Json, type TestApi } from '../payment-api.fixture';
 import { acknowledgeSettlement, type AcknowledgeWorld } from './acknowledge-settlement';
+import { createAcknowledgementMetrics } from './acknowledge-settlement.metrics';
 
 const { encode, decode } = testCodec();
 let api: TestApi;
 let world: AcknowledgeWorld;
 const outcomes: string[] = [];
+const registry = new Registry();
+const metrics = createAcknowledgementMetrics(registry);
+/** What `/metrics` says now, of everything that has been counted. */
+const counted = async (): Promise<Record<string, number>> =>
+  Object.fromEntries(
+    [...(await registry.metrics()).matchAll(/^payment_(\w+?)_total(\{\S+\})? (\d+)$/gm)].map(
+      ([, name, labels = '', value]) => [`${name}${labels}`, Number(value)],
+    ),
+  );
 beforeAll(async () => {
   api = await startTestApi();
   world = {
@@ -24,11 +35,17 @@ beforeAll(async () => {
     clock: systemClock,
     log: createLog('worker', 'silent'),
     transactionTimeoutMs: 6_000,
-    count: (outcome) => outcomes.push(outcome),
+    count(outcome) {
+      outcomes.push(outcome.kind);
+      metrics.count(outcome);
+    },
   };
 });
 afterAll(() => api.close());
-beforeEach(() => outcomes.splice(0));
+beforeEach(() => {
+  outcomes.splice(0);
+  registry.resetMetrics();
+});
 
 /** A paid order and the settlement that a correct wallet would report. */
 async function paid(): Promise<PaymentSettled> {
@@ -328,5 +345,65 @@ describe('a cancel’s debit', () => {
     expect(outcomes).toEqual(['parked']);
     expect(await isWalletDone(value.orderId)).toBe(false);
     expect((await deadLetters(value.orderId)).at(-1)?.error).toMatch(error);
+  });
+
+  test('When the debit comes before the credit, then a gap is counted, and that the credit came late', async () => {
+    const settled = await paid();
+    const { orderId, entries } = settled;
+    const { body } = await api.cancel(orderId, [entries[0]?.paymentOrderNo ?? 0]);
+    const { cancelId } = body.data;
+    const value = { orderId, currency: 'KRW', cancelId, settledAt: new Date(), entries: entries.slice(0, 1) };
+    await acknowledgeSettlement(world, debit(value));
+    expect(await counted()).toMatchObject({
+      sequence_gaps: 1,
+      'parked_events{cause="gap"}': 1,
+      reordered_events: 0,
+    });
+    await acknowledgeSettlement(world, message(settled));
+    expect(await counted()).toMatchObject({
+      sequence_gaps: 1,
+      reordered_events: 1,
+      'acknowledged_events{type="CREDIT"}': 1,
+    });
+    // The redriven one was held: that it is the last is no reordering.
+    const [held] = await deadLetters(orderId);
+    const again = debit(value);
+    await acknowledgeSettlement(world, {
+      ...again,
+      headers: { ...again.headers, [HEADER.redriveOf]: held.id },
+    });
+    expect(await counted()).toMatchObject({
+      reordered_events: 1,
+      'acknowledged_events{type="DEBIT"}': 1,
+      repeated_events: 0,
+    });
+  });
+});
+
+test('When a settlement comes twice, then the second is counted as repeated, and neither as a gap or late', async () => {
+  const settled = await paid();
+  const arrived = message(settled);
+  for (const one of [arrived, arrived, message(settled)]) await acknowledgeSettlement(world, one);
+  expect(await counted()).toEqual({
+    'wallet_events{outcome="acknowledged"}': 1,
+    'wallet_events{outcome="duplicate"}': 2,
+    'acknowledged_events{type="CREDIT"}': 1,
+    repeated_events: 2,
+    sequence_gaps: 0,
+    reordered_events: 0,
+  });
+});
+
+test('When a message is parked, then it is counted by its cause, and only a missing one is a gap', async () => {
+  const settled = await paid();
+  await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk') }));
+  await acknowledgeSettlement(world, message(settled, 2));
+  await acknowledgeSettlement(world, message({ ...settled, orderId: randomUUID() }));
+  const { sequence_gaps: gaps, ...causes } = await counted();
+  expect(gaps).toBe(0);
+  expect(causes).toMatchObject({
+    'parked_events{cause="undecodable"}': 1,
+    'parked_events{cause="behind"}': 1,
+    'parked_events{cause="unknown_order"}': 1,
   });
 });

@@ -11,6 +11,8 @@ import { arrive, knownEventIds, knownSequences, type Arrival } from '#prisma/inb
 import { inTransaction } from '#prisma/transaction';
 import {
   judge,
+  type Outcome,
+  type ParkCause,
   type Past,
   type Standing,
   type Verdict,
@@ -47,45 +49,47 @@ export async function acknowledgeSettlement(
   world.count(outcome);
 }
 
-async function decodeWalletEvent(
-  decode: Decode,
-  message: ConsumedMessage,
-): Promise<WalletEvent | { bad: string }> {
+/** What no order can take, whatever it is. */
+interface Bad {
+  bad: string;
+  cause: ParkCause;
+}
+
+async function decodeWalletEvent(decode: Decode, message: ConsumedMessage): Promise<WalletEvent | Bad> {
+  const invalid = (bad: string): Bad => ({ bad, cause: 'invalid' });
   try {
     const event = await decode(message.value);
     if (event.record !== 'wallet.PaymentSettled' && event.record !== 'wallet.CancellationSettled') {
-      return { bad: `${event.record} does not belong on this topic` };
+      return invalid(`${event.record} does not belong on this topic`);
     }
     const claimedType = message.headers[HEADER.eventType];
     if (claimedType !== event.record)
-      return { bad: `header says ${claimedType ?? 'nothing'}, value is ${event.record}` };
-    if (message.key?.toString('utf8') !== event.value.orderId) return { bad: 'key is not the order id' };
+      return invalid(`header says ${claimedType ?? 'nothing'}, value is ${event.record}`);
+    if (message.key?.toString('utf8') !== event.value.orderId) return invalid('key is not the order id');
     return event;
   } catch (error) {
-    if (error instanceof UndecodableError) return { bad: error.message };
+    if (error instanceof UndecodableError) return { bad: error.message, cause: 'undecodable' };
     throw error;
   }
 }
-
-type Outcome = 'acknowledged' | 'duplicate' | 'parked';
 
 async function takeIn(
   world: AcknowledgeWorld,
   tx: Tx,
   message: ConsumedMessage,
-  event: WalletEvent | { bad: string },
+  event: WalletEvent | Bad,
 ): Promise<Outcome> {
   const arrival = arrivalOf(message);
   const known = await knownEventIds(tx, PAYMENT_SERVICE, [arrival.eventId]);
-  if (known.has(arrival.eventId)) return 'duplicate';
+  if (known.has(arrival.eventId)) return { kind: 'duplicate' };
   const standing = 'bad' in event ? undefined : await store.lockStanding(tx, event.value.orderId);
   const past = await pastOf(tx, message, arrival);
   const verdict = verdictOf(event, arrival, standing, past);
   if (verdict.do === 'park') {
     await parkOne(world, tx, message, { error: verdict.reason, own: past.own });
-    return 'parked';
+    return { kind: 'parked', cause: verdict.cause };
   }
-  const isNew = verdict.do === 'acknowledge' && standing !== undefined;
+  const isNew = verdict.do === 'acknowledge' && standing !== undefined && 'record' in event;
   await arrive(tx, PAYMENT_SERVICE, [arrival], { applied: isNew });
   if (isNew) await store.acknowledge(tx, standing.paymentEventNo, verdict.seq);
   if (past.own !== undefined) {
@@ -94,18 +98,20 @@ async function takeIn(
       : 'had been acknowledged before, or was closed';
     await resolveDeadLetter(tx, PAYMENT_SERVICE, { id: past.own.id, resolution, now: world.clock() });
   }
-  return isNew ? 'acknowledged' : 'duplicate';
+  if (!isNew) return { kind: 'duplicate' };
+  const type = event.record === 'wallet.PaymentSettled' ? 'CREDIT' : 'DEBIT';
+  return { kind: 'acknowledged', type, isLate: verdict.isLate };
 }
 
 function verdictOf(
-  event: WalletEvent | { bad: string },
+  event: WalletEvent | Bad,
   arrival: Arrival,
   standing: Standing | undefined,
   past: Past,
 ): Verdict {
   // Closed by hand or acknowledged by an earlier redrive: a late copy must not be taken after all.
   if (past.own?.status === 'RESOLVED') return { do: 'ignore', reason: `${past.own.id} is closed` };
-  if ('bad' in event) return { do: 'park', reason: event.bad };
+  if ('bad' in event) return { do: 'park', cause: event.cause, reason: event.bad };
   return judge(event, arrival, standing, past);
 }
 

@@ -199,7 +199,20 @@ describe('cancel: what is not canceled', () => {
     const body = { cancelReason: 'x' };
     const authorization = `Bearer ${ADMIN_KEY}`;
     expect((await api.call('POST', path, body, { 'idempotency-key': randomUUID() })).status).toBe(401);
-    expect((await api.call('POST', path, body, { authorization })).body.errorCode).toBe('PEC0008');
+    const { body: without } = await api.call('POST', path, body, { authorization });
+    expect([without.errorCode, without.data.issues]).toEqual([
+      'PEC0008',
+      [
+        {
+          path: 'Idempotency-Key',
+          message: 'is required: this header must be 8 to 300 printable ASCII characters without blanks',
+        },
+      ],
+    ]);
+    const short = await api.call('POST', path, body, { authorization, 'idempotency-key': 'seven77' });
+    expect(short.body.data.issues).toEqual([
+      { path: 'Idempotency-Key', message: 'must be 8 to 300 printable ASCII characters without blanks' },
+    ]);
     const withKey = { authorization, 'idempotency-key': randomUUID() };
     for (const bad of [{}, { cancelReason: 'x'.repeat(201) }, { ...body, paymentOrderNos: [] }])
       expect((await api.call('POST', path, bad, withKey)).body.errorCode).toBe('PEC0008');

@@ -170,7 +170,7 @@ async function record(
     log.error({ orderId, cancelId, reason: ending.reason }, 'ALARM: the cancel needs a look');
   try {
     return await inTransaction(world.db, (tx) =>
-      recordCancel(tx, world, cancel, { ending, changedBy: 'cancel', traceparent }),
+      recordCancel(tx, world, cancel, { ending, changedBy: 'cancel', traceparent }, log),
     );
   } catch (error) {
     // The PSP may have given the money back: recovery finds it there and records it.

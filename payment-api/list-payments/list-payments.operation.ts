@@ -27,6 +27,7 @@ export const listPaymentsOperation = operation({
       limit: limitParameter,
       cursor: cursorParameter,
       status: paymentStatus.optional(),
+      orderId: orderId.optional().meta({ description: 'The payment of this order, or none.' }),
     }),
   },
   answer: {

@@ -6,15 +6,16 @@ import { wonFromText, wonToNumber } from '#kit/money';
 import type { Database } from '#prisma/database';
 import { listPaymentsOperation } from './list-payments.operation';
 
-/** `GET /api/payments?limit&cursor&status`, for administrators; newest first. */
+/** `GET /api/payments?limit&cursor&status&orderId`, for administrators; newest first. */
 export function listPaymentsRoute({ db }: { db: Database }, admin: RequestHandler): Router {
   return endpoint(
     listPaymentsOperation,
     { admin },
-    async ({ query: { limit, cursor, status } }, _req, res) => {
+    async ({ query: { limit, cursor, status, orderId } }, _req, res) => {
       const payments = await db.paymentEvent.findMany({
         where: {
           ...(status === undefined ? {} : { status }),
+          ...(orderId === undefined ? {} : { orderId }),
           ...(cursor === undefined ? {} : { no: { lt: cursor } }),
         },
         orderBy: { no: 'desc' },

@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import helmet from 'helmet';
-import { answer, otherMethods } from '#kit/http';
+import { otherMethods } from '#kit/http';
 import { OWN_PAGES_POLICY, pagesOf, sendPage } from '#kit/pages';
 import type { Database } from '#prisma/database';
 import { isDatabaseUnavailable } from '#prisma/transaction';
@@ -30,12 +30,10 @@ function shopPolicyOf(paymentWindow: PaymentWindow): Record<string, string[]> {
 export interface PagesWorld {
   db: Database;
   paymentWindow: PaymentWindow;
-  /** The wallet service's page, as a browser reaches it: the administrator's page links to it. */
-  walletPageUrl: string;
 }
 
-/** The shopper's and the administrator's pages, and what they need to know about where other pages are. */
-export function pagesRoute({ db, paymentWindow, walletPageUrl }: PagesWorld): Router {
+/** The shopper's and the administrator's pages. */
+export function pagesRoute({ db, paymentWindow }: PagesWorld): Router {
   const shopPolicy = helmet.contentSecurityPolicy({
     useDefaults: false,
     directives: { defaultSrc: ["'none'"], ...shopPolicyOf(paymentWindow) },
@@ -47,11 +45,7 @@ export function pagesRoute({ db, paymentWindow, walletPageUrl }: PagesWorld): Ro
       const file = (await isOrder(db, req.params.orderId)) ? 'order.html' : 'missing-order.html';
       sendPage(res, __dirname, file, file === 'order.html' ? 200 : 404);
     })
-    .all('/orders/:orderId', otherMethods('GET', 'HEAD'))
-    .get('/api/payment-window', (_req, res) => answer(res, paymentWindow))
-    .all('/api/payment-window', otherMethods('GET'))
-    .get('/api/wallet-page', (_req, res) => answer(res, { url: walletPageUrl }))
-    .all('/api/wallet-page', otherMethods('GET'));
+    .all('/orders/:orderId', otherMethods('GET', 'HEAD'));
 }
 
 /** Without the database nobody can say: the page then comes all the same, and says that it tries again. */

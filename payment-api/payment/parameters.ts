@@ -19,10 +19,12 @@ export const paymentStatus = z.enum([
   'CANCELED',
 ]);
 
-/** 8 to 300 printable ASCII characters without blanks. */
+const IDEMPOTENCY_KEY = 'must be 8 to 300 printable ASCII characters without blanks';
+
+/** The header `Idempotency-Key`: 8 to 300 printable ASCII characters without blanks. */
 export const idempotencyKey = z
-  .string()
-  .regex(/^[\x21-\x7e]{8,300}$/, 'must be 8 to 300 printable ASCII characters');
+  .string(`is required: this header ${IDEMPOTENCY_KEY}`)
+  .regex(/^[\x21-\x7e]{8,300}$/, IDEMPOTENCY_KEY);
 
 const WHOLE_WON = 'must be an amount of whole won';
 

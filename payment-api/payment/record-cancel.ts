@@ -8,13 +8,11 @@ import { cancelLineNos, cancelsOf, insertCancel, insertCancelLines, moveCancel }
 import type { Cancel, ChangedBy, Payment, PaymentLine } from './payment';
 import { linesOf, lockPayment, movePayment } from './payment.store';
 import type { RecordWorld } from './record-outcome';
-import { nextCheckAfterS } from './recheck.rules';
+import { LATE_CANCEL_CHECK_AFTER_S, nextCheckAfterS } from './recheck.rules';
 import type { TossPayment } from '../toss/toss-payment';
 
 const FAILURE_CODE_CHARACTERS_MAX = 100;
 const FAILURE_MESSAGE_CHARACTERS_MAX = 500;
-/** A request that is under way for longer has been dropped by everybody. */
-const LATE_CANCEL_CHECK_AFTER_S = 3_600;
 
 interface LinesCanceled {
   cancelId: string;
@@ -86,7 +84,8 @@ function paymentCanceled(
 }
 
 /**
- * Writes down how a cancel of ours ended, fenced by its claim, in the caller's transaction.
+ * Writes down how a cancel of ours ended, fenced by its claim, in the caller's transaction. Money that went back for a
+ * cancel that somebody else has closed without it is an alarm, and due for a look.
  *
  * @returns the cancel as it stands now; `undefined` when somebody else has taken over and nothing was written
  */
@@ -95,6 +94,7 @@ export async function recordCancel(
   world: RecordWorld,
   cancel: Cancel,
   ended: { ending: CancelEnding; changedBy: ChangedBy; traceparent: string | null },
+  log: Logger,
 ): Promise<Cancel | undefined> {
   const { ending, changedBy, traceparent } = ended;
   // The payment first, then what belongs to it: everybody locks in this order.
@@ -122,7 +122,10 @@ export async function recordCancel(
       transaction_key = ${entry.transactionKey}, canceled_at = ${entry.canceledAt},
       resulting_status = ${resultingStatus}, event_seq = ${succeeded.eventSeq}`,
   });
-  if (!moved) return undefined;
+  if (!moved) {
+    await lookAgainWhenClosedWithout(tx, cancel, entry.transactionKey, log);
+    return undefined;
+  }
   const { reason, cancelId } = cancel;
   await cancelLines(tx, world, payment, {
     cancelId,
@@ -153,7 +156,45 @@ async function settle(
 async function lookAgainWhenOthersCanceled(tx: Tx, payment: Payment, psp: TossPayment): Promise<void> {
   const ours = new Set((await cancelsOf(tx, payment.no)).map(({ transactionKey }) => transactionKey));
   if (psp.cancels.every(({ transactionKey }) => ours.has(transactionKey))) return;
-  await tx.$executeRaw`UPDATE payment_events SET next_check_at = NOW(3) WHERE no = ${payment.no}`;
+  await lookSoon(tx, payment.no);
+}
+
+/** Whoever has taken the cancel over and is still at it finds the money where we did; nobody does once it is closed. */
+async function lookAgainWhenClosedWithout(
+  tx: Tx,
+  { no, paymentNo, orderId, cancelId }: Cancel,
+  transactionKey: string,
+  log: Logger,
+): Promise<void> {
+  const ours = await cancelsOf(tx, paymentNo);
+  const today = ours.find((cancel) => cancel.no === no);
+  if (today === undefined || isInFlight(today.status)) return;
+  if (ours.some((cancel) => cancel.transactionKey === transactionKey)) return;
+  log.error(
+    { orderId, cancelId, transactionKey, status: today.status },
+    'ALARM: the PSP has given money back for a cancel that was closed meanwhile; it is looked at again',
+  );
+  await lookSoon(tx, paymentNo);
+}
+
+/** Makes the payment due for a look; one that is running is not cut short, and is followed by another. */
+async function lookSoon(tx: Tx, paymentNo: bigint): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE payment_events
+    SET check_requested = (claim_token IS NOT NULL), next_check_at = IF(claim_token IS NULL, NOW(3), next_check_at)
+    WHERE no = ${paymentNo}`;
+}
+
+/**
+ * A call of a cancel that has failed, under an earlier key, may still be under way, and the PSP may do it after all. What
+ * is due before that stays due, and the end of every look plans this one again (`endLook`).
+ */
+async function lookForLateCancel(tx: Tx, paymentNo: bigint): Promise<void> {
+  const late = Prisma.sql`NOW(3) + INTERVAL ${LATE_CANCEL_CHECK_AFTER_S} SECOND`;
+  await tx.$executeRaw`
+    UPDATE payment_events
+    SET next_check_at = IF(claim_token IS NULL, LEAST(COALESCE(next_check_at, ${late}), ${late}), next_check_at)
+    WHERE no = ${paymentNo}`;
 }
 
 async function recordCancelFailure(
@@ -174,13 +215,8 @@ async function recordCancelFailure(
   });
   if (!moved) return undefined;
   // Less is left at the PSP than we thought: there may be a cancel that we do not know of.
-  if (isNothingToCancel(code))
-    await tx.$executeRaw`UPDATE payment_events SET next_check_at = NOW(3) WHERE no = ${cancel.paymentNo}`;
-  else if (cancel.attempt > 1)
-    // An earlier call, under another key, may still be under way, and the PSP may do it after all.
-    await tx.$executeRaw`
-      UPDATE payment_events SET next_check_at = NOW(3) + INTERVAL ${LATE_CANCEL_CHECK_AFTER_S} SECOND
-      WHERE no = ${cancel.paymentNo}`;
+  if (isNothingToCancel(code)) await lookSoon(tx, cancel.paymentNo);
+  else if (cancel.attempt > 1) await lookForLateCancel(tx, cancel.paymentNo);
   return { ...cancel, status: 'FAILURE', claimToken: null, failure };
 }
 

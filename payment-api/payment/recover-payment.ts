@@ -255,7 +255,7 @@ async function recoverCancel(
   const { cancel, ending } = await askCancel(world, asked, world.log);
   if (ending === undefined) return TAKEN_OVER;
   const recorded = await inTransaction(world.db, (tx) =>
-    recordCancel(tx, world, cancel, { ending, changedBy, traceparent: null }),
+    recordCancel(tx, world, cancel, { ending, changedBy, traceparent: null }, world.log),
   );
   if (recorded?.status === 'UNKNOWN' && (recorded.failedCount >= CANCEL_ALARM_FROM || isAlarm(ending)))
     world.log.error({ orderId, cancelId, ending }, 'ALARM: the PSP does not tell what became of the cancel');

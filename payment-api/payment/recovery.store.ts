@@ -2,7 +2,7 @@ import { Prisma, type Tx } from '#prisma/database';
 import { findCancel } from './cancel.store';
 import type { Cancel, ChangedBy, Payment } from './payment';
 import { findPayment, movePayment, touchPayment } from './payment.store';
-import { CHECK_AGAIN_AFTER_S, nextCheckAfterS } from './recheck.rules';
+import { CHECK_AGAIN_AFTER_S, LATE_CANCEL_CHECK_AFTER_S, nextCheckAfterS } from './recheck.rules';
 import { LATE_APPROVAL_REVERSED } from './recovery.rules';
 
 const MILLISECOND_US = 1_000;
@@ -79,9 +79,15 @@ export function lookLater(
     : touchPayment(tx, payment, set);
 }
 
-/** The look brought all there was. */
+/** When a cancel of the payment's that has failed may have been done after all by an earlier call; NULL: no more. */
+const lateCancelCheck = Prisma.sql`(
+  SELECT MAX(updated_at) + INTERVAL ${LATE_CANCEL_CHECK_AFTER_S} SECOND FROM payment_cancels
+  WHERE payment_event_no = payment_events.no AND status = 'FAILURE' AND attempt > 1
+    AND updated_at > NOW(3) - INTERVAL ${LATE_CANCEL_CHECK_AFTER_S} SECOND)`;
+
+/** The look brought all there was; what may come late is looked for when it can no longer come. */
 export function endLook(tx: Tx, payment: Payment): Promise<boolean> {
-  return touchPayment(tx, payment, endOfLook(Prisma.sql`NULL`));
+  return touchPayment(tx, payment, endOfLook(lateCancelCheck));
 }
 
 /**

@@ -12,6 +12,7 @@ export const webhookOperation = operation({
   description:
     'Unsigned, so a hint and nothing more: it makes a later look at the PSP due sooner. An order that is not known gets the same answer.',
   access: 'public',
+  isRateLimited: true,
   input: {
     // What is read of it; the rest of the Payment object is ignored.
     body: z.looseObject({

@@ -1,6 +1,7 @@
 import type { Won } from '#kit/money';
 import { sleep } from '#kit/clock';
-import type { Reader } from '#prisma/database';
+import type { Database, Tx } from '#prisma/database';
+import { inTransaction } from '#prisma/transaction';
 import { isPaid } from '../payment/states';
 import type { Psp, PspAnswer } from '../toss/toss-client';
 import { PspListError, type TossTransaction } from '../toss/toss-transactions';
@@ -19,7 +20,7 @@ import * as store from './reconcile.store';
 /** What a comparison reads; it writes nothing. */
 export interface ReadingWorld {
   /** Reads our payments and the sellers' ledger. */
-  books: Reader;
+  books: Database;
   /** For looks only. */
   psp: Pick<Psp, 'lookUp'>;
   listTransactions: (date: string) => AsyncIterable<TossTransaction[]>;
@@ -94,7 +95,8 @@ export async function compareDay(world: ReadingWorld, day: KstDay): Promise<DayR
 
   const nos = await store.paymentNosOfDay(books, day);
   for (let first = 0; first < nos.length; first += CHUNK) {
-    for (const ours of await store.paymentsWithLedger(books, nos.slice(first, first + CHUNK))) {
+    const chunk = nos.slice(first, first + CHUNK);
+    for (const ours of await inSnapshot(books, (tx) => store.paymentsWithLedger(tx, chunk))) {
       await collector.take(judgePayment(comparison, listed, ours), ours);
       addOurs(sums.here, day, ours);
     }
@@ -103,12 +105,19 @@ export async function compareDay(world: ReadingWorld, day: KstDay): Promise<DayR
   return collector.result;
 }
 
+/**
+ * A payment, its cancels, its events and its ledger as they stood at one moment: what is recorded and settled while the
+ * day is compared is seen whole or not at all. The first read opens the snapshot. Looks at the PSP stay outside.
+ */
+const inSnapshot = <T>(books: Database, read: (tx: Tx) => Promise<T>): Promise<T> =>
+  inTransaction(books, read, { isolation: 'RepeatableRead' });
+
 async function ourPaymentsOf(
-  books: Reader,
+  books: Database,
   transactions: readonly TossTransaction[],
 ): Promise<Map<string, OurPayment>> {
   const orderIds = new Set(transactions.map(({ orderId }) => orderId).filter((id) => ORDER_ID.test(id)));
-  const found = await store.paymentsOfOrders(books, [...orderIds]);
+  const found = await inSnapshot(books, (tx) => store.paymentsOfOrders(tx, [...orderIds]));
   return new Map(found.map((ours) => [ours.orderId, ours]));
 }
 

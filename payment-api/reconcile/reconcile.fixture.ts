@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '#kit/clock';
+import { sleep, systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createLog } from '#kit/log';
 import { openDatabase } from '#prisma/database';
@@ -27,6 +27,7 @@ const FIRST_DAY_MS = Date.parse('2026-01-02T00:00:00Z');
 const DAY_MS = 86_400_000;
 /** The tests' payments are days old at the PSP; what they do here happens now. */
 export const GRACE_S = 900;
+const WAITING_TRIES_MAX = 500;
 
 export interface Books {
   api: TestApi;
@@ -54,6 +55,8 @@ export interface Books {
   run(date: string, options?: RunOptions): Promise<Reconciliation>;
   /** `code` of every difference. */
   differences(date: string, options?: RunOptions): Promise<string[]>;
+  /** Waits until a statement on this database waits for a locked table. */
+  untilWaiting(): Promise<void>;
   /** Who moved the order's lines, and whereto. */
   moves(orderId: string): Promise<string[]>;
   close(): Promise<void>;
@@ -184,6 +187,17 @@ export async function openBooks(): Promise<Books> {
     },
     differences: async (date, options) =>
       (await run(date, options)).report.differences.map(({ code }) => code),
+    async untilWaiting() {
+      for (let tries = 0; tries < WAITING_TRIES_MAX; tries += 1) {
+        const [waiting] = await administer<Json[]>(
+          `SELECT COUNT(*) AS statements FROM information_schema.processlist
+           WHERE db = DATABASE() AND state = 'Waiting for table metadata lock'`,
+        );
+        if (Number(waiting.statements) > 0) return;
+        await sleep(20);
+      }
+      throw new Error('nothing waits for a table');
+    },
     async moves(orderId) {
       const rows = await administer<Json[]>(
         `SELECT DISTINCT h.previous_status, h.new_status, h.changed_by FROM payment_order_histories h

@@ -292,6 +292,36 @@ describe('the sellers’ ledger', () => {
        VALUES (1, 1000000 + ?, ?, 1, 0, 0, ?, UUID(), UUID(), '', NOW(3))`,
       [type === 'CREDIT' ? 1 : 2, type, orderId],
     );
+    expect((await books.run(date)).report).toMatchObject({
+      differenceCount: 0,
+      inFlight: [{ code, orderId }],
+    });
+    await isOld(orderId);
     expect(await books.differences(date, { repair: true })).toEqual([code]);
+  });
+
+  test('When a payment is recorded and settled while it is being read, then it is seen as it was before', async () => {
+    const date = books.newDay();
+    const { orderId, paymentKey } = await books.approvedAtPsp([1]);
+    await books.claimed(orderId, paymentKey, 'UNKNOWN');
+    await books.change(orderId, 'claimed_at = ?', [`${date} 03:00:00`]);
+    const ledger = await books.api.database.connect();
+    try {
+      // The comparison has read the payment, and waits for the ledger.
+      await ledger.query('LOCK TABLES wallet_transactions WRITE');
+      const compared = books.differences(date);
+      await books.untilWaiting();
+      await books.change(orderId, `status = 'SUCCESS', approved_at = ?`, [`${date} 03:00:00`]);
+      await ledger.query(
+        `INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id,
+           event_id, idempotency_key, line_hash, created_at)
+         VALUES (1, 2000000, 'CREDIT', 1000, 0, 0, ?, UUID(), UUID(), '', NOW(3))`,
+        [orderId],
+      );
+      await ledger.query('UNLOCK TABLES');
+      expect(await compared).toEqual(['PAID_AT_PSP_OPEN_HERE']);
+    } finally {
+      await ledger.end();
+    }
   });
 });

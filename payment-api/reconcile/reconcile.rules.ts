@@ -212,7 +212,8 @@ function judgeLedger(comparison: Comparison, ours: OurPayment): Judged[] {
   });
   const book = (short: Code, over: Code, has: Won, wants: Won): Judged[] => {
     if (has === wants) return [];
-    const as = has < wants && isYoung(comparison, ours.lastEventAt) ? 'in-flight' : 'difference';
+    // Too much is as young as too little: either ends, or is named once the grace is over.
+    const as = isYoung(comparison, ours.lastEventAt) ? 'in-flight' : 'difference';
     const code = has < wants ? short : over;
     const here = { ...ourSide(ours), amount: wants };
     return [{ as, finding: { ...ourFinding(code, ours), here, ledger: ledger(has) } }];
@@ -241,8 +242,7 @@ export function judgeLook(
       // Somebody has given all of it back.
       return payment.balanceAmount === 0n ? [{ as: 'note', finding }] : difference();
     case 'PAID_AT_PSP_FAILED_HERE':
-      if (payment.balanceAmount > 0n) return difference();
-      return ours?.failureCode === LATE_APPROVAL_REVERSED ? [] : difference('REVERSAL_NOT_NOTED');
+      return judgeReversal(comparison, finding, ours, payment);
     case 'PAID_HERE_NOT_AT_PSP': {
       const { totalAmount: amount, approvedAt } = payment;
       const known = isTaken(payment) && approvedAt !== null ? { amount, at: approvedAt } : undefined;
@@ -256,6 +256,26 @@ export function judgeLook(
     default:
       return difference();
   }
+}
+
+/** A payment that failed here and was approved there: is the money back, and is that noted? */
+function judgeReversal(
+  comparison: Comparison,
+  finding: Finding,
+  ours: OurPayment | undefined,
+  { balanceAmount, approvedAt, cancels }: TossPayment,
+): Judged[] {
+  const judged = (code: Code, since: (Date | null)[]): Judged[] => {
+    const as = since.some((moment) => isYoung(comparison, moment)) ? 'in-flight' : 'difference';
+    return [{ as, finding: { ...finding, code } }];
+  };
+  if (balanceAmount > 0n) return judged(finding.code, [approvedAt]);
+  if (ours?.failureCode === LATE_APPROVAL_REVERSED) return [];
+  // The PSP was asked after our row was read: it may have been noted since.
+  return judged(
+    'REVERSAL_NOT_NOTED',
+    cancels.map(({ canceledAt }) => canceledAt),
+  );
 }
 
 /** Does the PSP know it (`known`), though not on this day's list? */

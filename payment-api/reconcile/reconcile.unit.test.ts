@@ -259,9 +259,25 @@ const MUTATIONS: Mutation[] = [
   },
   { code: 'NOT_CREDITED', ours: (one) => [{ ...one, credited: one.credited - 1n }] },
   { code: 'in-flight NOT_CREDITED', ours: (one) => [{ ...one, credited: 0n, lastEventAt: YOUNG }] },
-  { code: 'OVERCREDITED', ours: (one) => [{ ...one, credited: one.credited + 1n, lastEventAt: YOUNG }] },
+  { code: 'OVERCREDITED', ours: (one) => [{ ...one, credited: one.credited + 1n }] },
+  {
+    code: 'in-flight OVERCREDITED',
+    ours: (one) => [{ ...one, credited: one.credited + 1n, lastEventAt: YOUNG }],
+  },
   { code: 'NOT_DEBITED', canceled: true, ours: (one) => [{ ...one, debited: 0n }] },
   { code: 'OVERDEBITED', ours: (one) => [{ ...one, debited: 1n }] },
+  {
+    code: 'in-flight PAID_AT_PSP_FAILED_HERE',
+    ours: (one) => [{ ...one, status: 'FAILURE', approvedAt: null, credited: 0n }],
+    payment: (one) => [{ ...one, approvedAt: YOUNG }],
+  },
+  {
+    code: 'in-flight REVERSAL_NOT_NOTED',
+    reversed: true,
+    transaction: (one) => (one.kind === 'cancel' ? [] : [one]),
+    ours: (one) => [{ ...one, failureCode: 'ABORTED' }],
+    payment: (one) => [{ ...one, cancels: one.cancels.map((back) => ({ ...back, canceledAt: YOUNG })) }],
+  },
   {
     code: 'REVERSAL_NOT_NOTED',
     reversed: true,

@@ -325,6 +325,10 @@ describe('recovery: a late approval', () => {
 
 describe('recovery: many instances', () => {
   const quiet = createLog('recovery', 'silent');
+  // What earlier tests have left open comes due by the clock.
+  beforeEach(() =>
+    api.database.administer("UPDATE payment_events SET next_check_at = NULL WHERE status <> 'EXECUTING'"),
+  );
 
   test('When eight instances recover twenty orders at once, then each is paid once', async () => {
     const orders = await Promise.all(Array.from({ length: 20 }, () => authenticated([1])));
@@ -346,6 +350,27 @@ describe('recovery: many instances', () => {
     const world = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000 });
     expect(await recoverRound(world, { batchSizeMax: 3, concurrency: 2 })).toBe(3);
     expect(await recoverRound(world, { batchSizeMax: 3, concurrency: 2 })).toBe(2);
+  });
+
+  test('When there is always more of one kind, then each other kind has its share of a round all the same', async () => {
+    const orders = await Promise.all(Array.from({ length: 8 }, () => authenticated([1])));
+    await Promise.all(orders.map(({ orderId, paymentKey }) => claimed(orderId, paymentKey)));
+    const settled = await api.paid([1]);
+    await due(settled.orderId);
+    const world = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000 });
+    expect(await recoverRound(world, { batchSizeMax: 4, concurrency: 1 })).toBe(4);
+    expect(world.outcomes).toContain('settled: nothing');
+    // A batch of one is no reason to begin with the same kind each time.
+    await due(settled.orderId);
+    world.outcomes.splice(0);
+    const turns = { next: 0 };
+    for (let round = 0; round < 4; round += 1)
+      await recoverRound(world, { batchSizeMax: 1, concurrency: 1, turns });
+    expect(world.outcomes.toSorted()).toEqual([
+      ...Array.from({ length: 3 }, () => 'executing: success'),
+      'settled: nothing',
+    ]);
+    expect(await recoverRound(world, { batchSizeMax: 10, concurrency: 2 })).toBe(2);
   });
 
   test('When a confirm wakes up after recovery took over, then it changes nothing and gives recovery’s answer', async () => {

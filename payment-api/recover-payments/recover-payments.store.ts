@@ -2,9 +2,18 @@ import { Prisma, type Tx } from '#prisma/database';
 import type { TakenOver } from '../payment/recover-payment';
 import { holdCancel, holdPayment, milliseconds } from '../payment/recovery.store';
 
-/** What is taken over, the most urgent first: looks that a webhook has asked for come last. */
+/** What is taken over. */
 export const KINDS = ['executing', 'unknown', 'cancel', 'settled'] as const;
 export type Kind = (typeof KINDS)[number];
+
+/**
+ * Whose turn it is: each kind comes first in its turn, and the others stand behind it. A steady stream of one kind then
+ * takes no more than what the others leave of a round, whichever it is.
+ */
+export function kindsOfTurn(turn: number): Kind[] {
+  const first = turn % KINDS.length;
+  return [...KINDS.slice(first), ...KINDS.slice(0, first)];
+}
 
 /** `FOR UPDATE SKIP LOCKED`: instances do not wait for each other, and none takes what another is taking. */
 function dueQuery(kind: Kind, leaseMs: number): Prisma.Sql {

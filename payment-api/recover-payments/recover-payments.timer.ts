@@ -1,5 +1,6 @@
 import { sleep } from '#kit/clock';
 import { recoverNext, type RecoveryWorld } from './recover-payments';
+import { kindsOfTurn } from './recover-payments.store';
 
 export interface RecoveryTimer {
   /** False when no round has ended for long: the process should be restarted. */
@@ -14,6 +15,7 @@ const STOP_GRACE_MS = 10_000;
 /**
  * Recovers what is due, round after round, in as many instances as there are. A round takes at most `batchSizeMax`, of
  * which `concurrency` at a time; each is taken only when somebody is free for it, so that none waits while its lease runs.
+ * The kinds take turns, so that each has a share of what the PSP is asked, however much is due of another.
  */
 export function startRecovery(
   world: RecoveryWorld,
@@ -22,11 +24,13 @@ export function startRecovery(
   const { intervalMs, batchSizeMax, concurrency } = options;
   const stopping = new AbortController();
   let lastRoundAt = performance.now();
+  const turns = { next: 0 };
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const taken = await recoverRound(world, {
         batchSizeMax,
         concurrency,
+        turns,
         isStopping: () => stopping.signal.aborted,
       });
       lastRoundAt = performance.now();
@@ -44,18 +48,28 @@ export function startRecovery(
   };
 }
 
-/** @returns how many were taken over */
+/**
+ * @param limits.turns goes on from round to round: a small batch is no reason to begin with the same kind each time
+ * @returns how many were taken over
+ */
 export async function recoverRound(
   world: RecoveryWorld,
-  limits: { batchSizeMax: number; concurrency: number; isStopping?: () => boolean },
+  limits: {
+    batchSizeMax: number;
+    concurrency: number;
+    turns?: { next: number };
+    isStopping?: () => boolean;
+  },
 ): Promise<number> {
-  const { batchSizeMax, concurrency, isStopping = () => false } = limits;
+  const { batchSizeMax, concurrency, turns = { next: 0 }, isStopping = () => false } = limits;
   let taken = 0;
   const worker = async (): Promise<void> => {
     while (taken < batchSizeMax && !isStopping()) {
       taken += 1;
       try {
-        if (await recoverNext(world)) continue;
+        const kinds = kindsOfTurn(turns.next);
+        turns.next += 1;
+        if (await recoverNext(world, kinds)) continue;
         taken -= 1;
         return;
       } catch (error) {

@@ -10,10 +10,14 @@ export interface RecoveryWorld extends TakeOverWorld {
 /**
  * Takes over one payment or cancel that a process has left behind, asks the PSP what happened, and goes on from there.
  *
+ * @param kinds in the order in which they are looked through
  * @returns false when nothing is due
  */
-export async function recoverNext(world: RecoveryWorld): Promise<boolean> {
-  for (const kind of store.KINDS) {
+export async function recoverNext(
+  world: RecoveryWorld,
+  kinds: readonly store.Kind[] = store.KINDS,
+): Promise<boolean> {
+  for (const kind of kinds) {
     const token = world.ids.token();
     const due = await inTransaction(world.db, (tx) => store.takeOver(tx, kind, token, world.claimLeaseMs));
     if (due === undefined) continue;
