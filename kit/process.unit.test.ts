@@ -31,7 +31,8 @@ function running(isForeseen?: (error: unknown) => boolean) {
     releaseTimeoutMs: 5_000,
     ...(isForeseen === undefined ? {} : { isForeseen }),
   });
-  const reject = (error: unknown): boolean => process.emit('unhandledRejection', error, Promise.resolve());
+  const nobodys = Promise.resolve();
+  const reject = (error: unknown): boolean => process.emit('unhandledRejection', error, nobodys);
   return { reject, ended, end, lines };
 }
 
