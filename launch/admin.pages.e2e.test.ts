@@ -1,25 +1,18 @@
-import { describeWith } from '#kit/optional-tool.fixture';
 import { until, type Json } from './e2e.fixture';
 import {
   askRefund,
-  CHROMIUM,
+  cancelElsewhere,
+  describeInBrowser,
   expectHeadline,
-  openPages,
+  KOREAN_TIME,
   openPayment,
   pspCalls,
+  refusedOrder,
   signIn,
   unforeseen,
-  type PagesWorld,
 } from './pages.fixture';
 
-describeWith(CHROMIUM, 'an administrator in a browser', (chromium) => {
-  let world: PagesWorld;
-  beforeAll(async () => {
-    world = await openPages(chromium);
-  }, 120_000);
-  afterEach(() => world.rest());
-  afterAll(() => world.close());
-
+describeInBrowser('an administrator in a browser', (world) => {
   const cancelsOf = (orderId: string) => world.river.ops.paymentCancel.findMany({ where: { orderId } });
   const settled = async (productNos: number[]): Promise<string> => {
     const orderId = await world.river.buy(productNos);
@@ -42,6 +35,7 @@ describeWith(CHROMIUM, 'an administrator in a browser', (chromium) => {
     await page.bringToFront();
     await askRefund(page, [1], '고객 변심');
     await page.getByRole('heading', { name: '1,500원을 환불합니다' }).waitFor();
+    expect(await page.locator('#sure-yes').innerText()).toBe('1,500원 환불하기');
     await page.locator('#sure-yes').click();
     await page.getByText('1,500원을 환불했고 판매자 지갑에 반영했습니다.').waitFor();
     await page.locator('.moves li', { hasText: '상품D' }).getByText('PAYMENT_CANCELED: 고객 변심').waitFor();
@@ -132,7 +126,6 @@ describeWith(CHROMIUM, 'an administrator in a browser', (chromium) => {
         .filter(({ method, url }) => method === 'POST' && url.endsWith('/cancel'))
         .map(({ headers }) => headers['idempotency-key']);
     await page.locator('#reason').fill('중복 클릭');
-    await page.locator('#refund input[value="lines"]').check();
     await page.locator('#refund li').first().getByRole('checkbox').check();
     await page.locator('#refund button').dblclick();
     await page.locator('#sure-yes').dblclick();
@@ -162,10 +155,12 @@ describeWith(CHROMIUM, 'an administrator in a browser', (chromium) => {
     const orderId = await settled([1, 6]);
     const { page } = await world.visit();
     await openPayment(world, page, orderId);
+    await page.getByLabel('남은 금액 전체 (1,500원)').check();
     await page.locator('#refund button').click();
     await page.getByText('환불 사유를 입력하세요').waitFor();
     expect(await page.evaluate('document.activeElement.id')).toBe('reason');
     await page.locator('#reason').fill('전체 환불');
+    await page.getByText('환불 사유를 입력하세요').waitFor({ state: 'detached' });
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: '돌아가기' }).click();
     expect(await cancelsOf(orderId)).toEqual([]);
@@ -177,23 +172,142 @@ describeWith(CHROMIUM, 'an administrator in a browser', (chromium) => {
     await expectHeadline(page, '취소된 주문입니다');
   });
 
+  test.each([
+    [
+      'ko-KR',
+      '환불하기',
+      '환불할 항목을 선택하세요.',
+      '환불 사유를 입력하세요.',
+      '1,500원 환불하기',
+      '취소 내역',
+    ],
+    [
+      'en-GB',
+      'Refund',
+      'Choose the lines to refund.',
+      'Please enter a reason.',
+      'Refund ₩1,500',
+      'Cancellations',
+    ],
+  ])(
+    'When a refund begins in %s, then nothing is chosen, warnings go with their cause, and the same product’s lines are told apart',
+    async (locale, bare, chooseLines, giveReason, sure, cancels) => {
+      const orderId = await settled([4, 4, 1]);
+      const rows = await world.river.ops.paymentOrder.findMany({
+        where: { orderId },
+        orderBy: { no: 'asc' },
+      });
+      const { page } = await world.visit({ locale });
+      await openPayment(world, page, orderId);
+      const [button, message] = [page.locator('#refund button'), page.locator('#refund .message')];
+      expect(await page.locator('#refund input[value="lines"]').isChecked()).toBe(true);
+      expect(await page.locator('#refund li input:checked').count()).toBe(0);
+      expect(await button.innerText()).toBe(bare);
+      await button.click();
+      await message.getByText(chooseLines).waitFor();
+      await page.getByRole('checkbox', { name: `상품D #${rows[1]?.no}` }).check();
+      expect(await message.innerText()).toBe('');
+      await button.click();
+      await message.getByText(giveReason).waitFor();
+      await page.locator('#reason').fill('a');
+      expect(await message.innerText()).toBe('');
+      expect(await button.innerText()).toBe(sure);
+      await button.click();
+      expect(await page.locator('#sure-what').innerText()).toBe(`상품D #${rows[1]?.no}`);
+      await page.locator('#sure').getByRole('button', { name: sure }).click();
+      await page.locator('#refund .message.good').waitFor();
+      await page.getByRole('region', { name: cancels }).getByText(`상품D #${rows[1]?.no}`).waitFor();
+      await page.locator('.moves li', { hasText: `상품D #${rows[1]?.no}` }).waitFor();
+      const canceled = await world.river.ops.paymentOrder.findMany({
+        where: { orderId, status: 'CANCELED' },
+      });
+      expect(canceled.map(({ no }) => no)).toEqual([rows[1]?.no]);
+    },
+  );
+
+  test.each([
+    ['ko-KR', '찾기', '찾을 주문 번호를 입력하세요.', '결제가 없습니다', '6~64자입니다', '결제 시각 없음'],
+    [
+      'en-GB',
+      'Find',
+      'Please enter the order number',
+      'There is no payment',
+      'has 6 to 64',
+      'no time of payment',
+    ],
+  ])(
+    'When an order id is looked for in %s, then its payment opens, or the page says that there is none',
+    async (locale, find, empty, none, malformed, noTime) => {
+      const { orderId } = await world.river.order([2]);
+      const { page, errors } = await world.visit({ locale });
+      await page.goto(`${world.shop}/admin`);
+      await signIn(world, page);
+      const unpaid = page.locator(`a[href="#order=${orderId}"]`);
+      expect(await unpaid.locator('.under').innerText()).toContain(noTime);
+      const field = page.locator('#search-order');
+      const message = page.locator('#search-message');
+      const answers = [
+        ['', empty],
+        ['no-such-order', none],
+        ['짧다', malformed],
+      ] as const;
+      for (const [typed, answer] of answers) {
+        await field.fill(typed);
+        await page.getByRole('button', { name: find }).click();
+        await message.getByText(answer).waitFor();
+        expect(await page.evaluate('document.activeElement.id')).toBe('search-order');
+      }
+      await field.fill(` ${orderId} `);
+      expect(await message.innerText()).toBe('');
+      await page.keyboard.press('Enter');
+      await expectHeadline(page, '상품B');
+      expect(new URL(page.url()).hash).toBe(`#order=${orderId}`);
+      await page.goto(`${world.shop}/admin#order=no-such-order`);
+      await page.locator('#detail-message.wait').waitFor();
+      await expectHeadline(page, locale === 'ko-KR' ? '결제' : 'Payment');
+      expect(unforeseen(errors)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['ko-KR', 'REJECT_ACCOUNT_PAYMENT', '잔액이 부족하여 결제하지 못했습니다. (REJECT_ACCOUNT_PAYMENT)'],
+    [
+      'en-GB',
+      'REJECT_ACCOUNT_PAYMENT',
+      'The account’s balance is too low for this payment. (REJECT_ACCOUNT_PAYMENT)',
+    ],
+  ])(
+    'When the PSP has refused a payment, then the administrator’s page says why in %s',
+    async (locale, code, reason) => {
+      const orderId = await refusedOrder(world, code);
+      const { page } = await world.visit({ locale });
+      await openPayment(world, page, orderId);
+      await page.locator('#detail-message.bad', { hasText: reason }).waitFor();
+    },
+  );
+
+  test('When the administrator is elsewhere in the world, then every time is Korea’s and says so', async () => {
+    const orderId = await settled([1]);
+    const { page } = await world.visit({ timezoneId: 'America/New_York' });
+    await page.goto(`${world.shop}/admin`);
+    await signIn(world, page);
+    const row = page.locator(`a[href="#order=${orderId}"]`);
+    expect(await row.locator('.parts > span').first().innerText()).toMatch(KOREAN_TIME);
+    await row.click();
+    expect(await page.locator('.moves .soft').first().innerText()).toMatch(/\d\d:\d\d:\d\d\sKST · /);
+    await page.goto(`${world.wallets}/#seller=1`);
+    await signIn(world, page);
+    expect(await page.locator('#lines .parts > span').first().innerText()).toMatch(KOREAN_TIME);
+    expect(await page.locator('#wallets .under').first().innerText()).toMatch(/\sKST$/);
+  });
+
   test('When a line was canceled meanwhile (409), then the page says so and refunds nothing', async () => {
     const orderId = await settled([1, 2]);
     const { page } = await world.visit();
     await openPayment(world, page, orderId);
     // The page does not hear of what the other administrator does.
     await page.route(`**/api/payments/${orderId}`, (route) => route.abort());
-    const lines = await world.river.ops.paymentOrder.findMany({ where: { orderId }, orderBy: { no: 'asc' } });
-    const answer = await fetch(`${world.shop}/api/payments/${orderId}/cancel`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${world.river.config.adminKey}`,
-        'content-type': 'application/json',
-        'idempotency-key': `other-admin-${orderId}`,
-      },
-      body: JSON.stringify({ cancelReason: 'first', paymentOrderNos: [Number(lines[0]?.no)] }),
-    });
-    expect(answer.status).toBe(200);
+    expect((await cancelElsewhere(world, orderId, [0], 'first')).status).toBe(200);
     await askRefund(page, [0], '이미 취소된 항목');
     await page.locator('#sure-yes').click();
     await page.getByText('환불하지 못했습니다. 취소할 수 없는 결제이거나 이미 취소된 항목입니다.').waitFor();

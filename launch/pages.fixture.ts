@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { findTool } from '#kit/optional-tool.fixture';
+import { describeWith, findTool } from '#kit/optional-tool.fixture';
 import { BROWSERS, INSTALL_BROWSER, openBrowser } from './browser';
 import { openPipeline, until, type Json, type Pipeline } from './e2e.fixture';
 
 // A shopper's and an administrator's browser before the whole pipeline. Every page is watched: where its requests go,
 // and what its console says.
 
-export const CHROMIUM = findTool(BROWSERS, INSTALL_BROWSER);
+const CHROMIUM = findTool(BROWSERS, INSTALL_BROWSER);
 
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const STEP_TIMEOUT_MS = 15_000;
@@ -66,7 +66,7 @@ function watch(context: BrowserContext, page: Page): Visit {
   };
 }
 
-export async function openPages(chromiumPath: string): Promise<PagesWorld> {
+async function openPages(chromiumPath: string): Promise<PagesWorld> {
   const river = await openPipeline();
   const browser: Browser = await openBrowser(chromiumPath);
   const contexts: BrowserContext[] = [];
@@ -93,14 +93,33 @@ export async function openPages(chromiumPath: string): Promise<PagesWorld> {
   };
 }
 
+/** Tests that share one pipeline and one browser; each has visits of its own. @param tests gets what is there once they run */
+export function describeInBrowser(title: string, tests: (world: PagesWorld) => void): void {
+  describeWith(CHROMIUM, title, (chromium) => {
+    const world = {} as PagesWorld;
+    beforeAll(async () => {
+      Object.assign(world, await openPages(chromium));
+    }, 120_000);
+    afterEach(() => world.rest());
+    afterAll(() => world.close());
+    tests(world);
+  });
+}
+
 /** Waits until the heading says so. */
 export const expectHeadline = (page: Page, name: string): Promise<void> =>
   page.getByRole('heading', { level: 1, name }).waitFor();
 
-/** From the shop to the payment window, which shows the order. @returns the order's id */
+/** One more of each product, in the shop that is open. */
+export async function choose(page: Page, productNos: readonly number[]): Promise<void> {
+  for (const no of productNos) await page.locator(`[data-product="${no}"] [data-step="1"]`).click();
+}
+
+/** From the shop to the payment window, which shows an order of 6,000 won. @returns the order's id */
 export async function order(world: PagesWorld, page: Page): Promise<string> {
   await page.goto(world.shop);
-  await page.locator('#pay:not([aria-disabled="true"])').click();
+  await choose(page, [1, 2, 3]);
+  await page.locator('#pay').click();
   return inWindow(world, page);
 }
 
@@ -162,9 +181,40 @@ export async function openPayment(world: PagesWorld, page: Page, orderId: string
 
 /** Fills in the refund of lines (counted from 0), up to the question whether one is sure. */
 export async function askRefund(page: Page, lines: readonly number[], reason: string): Promise<void> {
-  await page.locator('#refund input[value="lines"]').check();
   for (const line of lines) await page.locator('#refund li').nth(line).getByRole('checkbox').check();
   await page.locator('#reason').fill(reason);
   await page.locator('#refund button').click();
   await page.locator('#sure[open]').waitFor();
 }
+
+/** An administrator at another place cancels lines (counted from 0). @returns what was answered */
+export async function cancelElsewhere(
+  { river, shop }: PagesWorld,
+  orderId: string,
+  lines: readonly number[],
+  cancelReason: string,
+): Promise<{ status: number; body: Json }> {
+  const rows = await river.ops.paymentOrder.findMany({ where: { orderId }, orderBy: { no: 'asc' } });
+  const response = await fetch(`${shop}/api/payments/${orderId}/cancel`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${river.config.adminKey}`,
+      'content-type': 'application/json',
+      'idempotency-key': `elsewhere-${orderId}`,
+    },
+    body: JSON.stringify({ cancelReason, paymentOrderNos: lines.map((line) => Number(rows[line]?.no)) }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+/** An order whose card the PSP has refused. */
+export async function refusedOrder({ river }: PagesWorld, errorCode: string): Promise<string> {
+  const made = await river.order([1]);
+  await river.psp('PUT', '/simulator/faults', { errorCode, orderId: made.orderId });
+  const { status } = await river.pay(made);
+  if (status !== 402) throw new Error(`confirm answered ${status}`);
+  return made.orderId;
+}
+
+/** A time as somebody who reads Korean is shown it. */
+export const KOREAN_TIME = /^\d{4}년 \d{1,2}월 \d{1,2}일 \d\d:\d\d:\d\d\sKST$/;

@@ -1,28 +1,21 @@
-import { describeWith } from '#kit/optional-tool.fixture';
 import {
-  CHROMIUM,
+  choose,
+  describeInBrowser,
   expectHeadline,
   inWindow,
-  openPages,
+  KOREAN_TIME,
   order,
   payInWindow,
   pspCalls,
+  refusedOrder,
   unforeseen,
   untilHeld,
-  type PagesWorld,
 } from './pages.fixture';
 import { until } from './e2e.fixture';
 
 const CONFIRM = '/api/payments/confirm';
 
-describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
-  let world: PagesWorld;
-  beforeAll(async () => {
-    world = await openPages(chromium);
-  }, 120_000);
-  afterEach(() => world.rest());
-  afterAll(() => world.close());
-
+describeInBrowser('a shopper in a browser', (world) => {
   const linesOf = (orderId: string) => world.river.ops.paymentOrder.findMany({ where: { orderId } });
   const confirmCalls = (orderId: string) => pspCalls(world.river, orderId, 'confirm');
 
@@ -30,7 +23,19 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     const { page, requests, errors } = await world.visit();
     await page.goto(world.shop);
     const product = (no: number) => page.locator(`[data-product="${no}"]`);
-    for (const no of [2, 3]) await product(no).getByRole('button', { name: '빼기' }).click();
+    // Nothing is chosen for the shopper, and nothing can be paid before something is.
+    await page.locator('#products output').first().waitFor();
+    expect(await page.locator('#products output').allInnerTexts()).toEqual(Array(6).fill('0'));
+    const pay = page.locator('#pay');
+    expect([await page.locator('#total').innerText(), await pay.getAttribute('aria-disabled')]).toEqual([
+      '0원',
+      'true',
+    ]);
+    await product(1).getByRole('button', { name: '더하기' }).click();
+    expect([await page.locator('#total').innerText(), await pay.getAttribute('aria-disabled')]).toEqual([
+      '1,000원',
+      'false',
+    ]);
     await product(1).getByRole('button', { name: '더하기' }).click();
     await product(6).getByRole('button', { name: '더하기' }).click();
     await page.getByRole('button', { name: '2,500원 결제하기' }).click();
@@ -38,8 +43,13 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     await payInWindow(page);
     await expectHeadline(page, '결제가 완료되었습니다');
     await page.locator('#stepSettled.done').waitFor();
-    expect(await page.locator('#lines > li').count()).toBe(3);
-    expect((await linesOf(orderId)).map(({ productNo }) => Number(productNo))).toEqual([1, 1, 6]);
+    const lines = await linesOf(orderId);
+    // Two lines of one product are told apart by their numbers.
+    expect(await page.locator('#lines .parts > :first-child').allInnerTexts()).toEqual(
+      lines.map(({ no }) => `#${no}`),
+    );
+    expect(await page.locator('#order dd').last().innerText()).toBe(orderId);
+    expect(lines.map(({ productNo }) => Number(productNo))).toEqual([1, 1, 6]);
     await page.getByRole('link', { name: '주문 페이지 보기' }).click();
     await expectHeadline(page, '결제가 완료된 주문입니다');
     expect(new URL(page.url()).pathname).toBe(`/orders/${orderId}`);
@@ -51,7 +61,8 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
   test('When pay is clicked twice, then one order is made; when /success is reloaded, then the answer is the same and nothing is charged again', async () => {
     const { page, asked } = await world.visit();
     await page.goto(world.shop);
-    await page.locator('#pay:not([aria-disabled="true"])').dblclick();
+    await choose(page, [1, 2, 3]);
+    await page.locator('#pay').dblclick();
     const orderId = await inWindow(world, page);
     expect(asked('POST', '/api/payments/checkout')).toHaveLength(1);
     await page.locator('button.pay').dblclick();
@@ -64,12 +75,14 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
 
   test('When the card is declined, then the page says why and that nothing was charged, and another try can be paid', async () => {
     const { page, errors } = await world.visit();
-    await order(world, page);
+    const orderId = await order(world, page);
     await page.getByRole('button', { name: '거절' }).click();
     await expectHeadline(page, '결제하지 못했습니다');
     // A live region is filled a moment later, so that it is read out.
     await page.getByText('카드사에서 결제를 거절했습니다').waitFor();
     expect(await page.locator('main').innerText()).toContain('결제된 금액은 없습니다');
+    const orderPage = page.getByRole('link', { name: '주문 페이지 보기' });
+    expect(await orderPage.getAttribute('href')).toBe(`/orders/${orderId}`);
     await page.getByRole('link', { name: '다시 주문하기' }).click();
     await page.locator('#pay:not([aria-disabled="true"])').click();
     await payInWindow(page);
@@ -81,16 +94,16 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     const { page } = await world.visit();
     await page.goto(world.shop);
     await page.getByRole('button', { name: '상품E 하나 더하기' }).click();
-    await page.getByRole('button', { name: '8,500원 결제하기' }).click();
+    await page.getByRole('button', { name: '2,500원 결제하기' }).click();
     await inWindow(world, page);
     await page.goBack();
-    await page.getByRole('button', { name: '8,500원 결제하기' }).click();
+    await page.getByRole('button', { name: '2,500원 결제하기' }).click();
     await inWindow(world, page);
     await page.getByRole('button', { name: '닫기' }).click();
     await expectHeadline(page, '결제하지 못했습니다');
     await page.getByText('결제창을 닫았습니다.').waitFor();
     await page.getByRole('link', { name: '다시 주문하기' }).click();
-    await page.getByRole('button', { name: '8,500원 결제하기' }).click();
+    await page.getByRole('button', { name: '2,500원 결제하기' }).click();
     await inWindow(world, page);
     await payInWindow(page);
     await expectHeadline(page, '결제가 완료되었습니다');
@@ -171,6 +184,56 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     await expectHeadline(page, 'This order was not paid');
   });
 
+  test.each([
+    ['ko-KR', 'REJECT_ACCOUNT_PAYMENT', '잔액이 부족하여 결제하지 못했습니다. 결제된 금액은 없습니다.'],
+    [
+      'en-GB',
+      'REJECT_ACCOUNT_PAYMENT',
+      'The account’s balance is too low for this payment. Nothing was charged.',
+    ],
+  ])(
+    'When the PSP has refused an order and its page is opened in %s, then it says why (%s)',
+    async (locale, code, reason) => {
+      const orderId = await refusedOrder(world, code);
+      const { page } = await world.visit({ locale });
+      await page.goto(`${world.shop}/orders/${orderId}`);
+      await page.locator('#detail.bad', { hasText: reason }).waitFor();
+    },
+  );
+
+  test.each([
+    ['ko-KR', '주문 페이지 보기', '아직 결제되지 않은 주문입니다'],
+    ['en-GB', 'See the order page', 'This order has not been paid yet'],
+  ])(
+    'When the window comes back without a payment in %s, then the fail page leads to the order’s page, if it knows one',
+    async (locale, link, headline) => {
+      const { orderId } = await world.river.order([1]);
+      const { page } = await world.visit({ locale });
+      await page.goto(`${world.shop}/fail?code=PAY_PROCESS_CANCELED&orderId=${orderId}`);
+      await page.getByRole('link', { name: link }).click();
+      await expectHeadline(page, headline);
+      for (const unknown of ['', '&orderId=..%2Fadmin', '&orderId=x']) {
+        await page.goto(`${world.shop}/fail?code=PAY_PROCESS_CANCELED${unknown}`);
+        await page.locator('#actions a').first().waitFor();
+        expect(await page.locator('#actions a').count()).toBe(1);
+      }
+    },
+  );
+
+  test('When the reader is elsewhere in the world, then times are Korea’s and say so', async () => {
+    const orderId = await world.river.buy([1]);
+    const { approvedAt } = await world.river.ops.paymentEvent.findUniqueOrThrow({ where: { orderId } });
+    const { page } = await world.visit({ timezoneId: 'America/New_York' });
+    await page.goto(`${world.shop}/orders/${orderId}`);
+    const shown = page.locator('#order dd').nth(-2);
+    await shown.waitFor();
+    expect(await shown.innerText()).toMatch(KOREAN_TIME);
+    const inKorea = new Date((approvedAt?.getTime() ?? 0) + 9 * 3_600_000).toISOString();
+    expect(await shown.innerText()).toContain(inKorea.slice(11, 19));
+    await page.getByRole('button', { name: 'English' }).click();
+    expect(await shown.innerText()).toMatch(/^\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d:\d\d\sKST$/);
+  });
+
   test('When the payment service is down (503), then the page says that nothing was charged, and trying again pays', async () => {
     const { page } = await world.visit();
     const orderId = await order(world, page);
@@ -227,6 +290,7 @@ describeWith(CHROMIUM, 'a shopper in a browser', (chromium) => {
     await page.goto(world.shop);
     await page.getByText('상품을 불러오지 못했습니다').waitFor();
     await page.getByRole('button', { name: '다시 불러오기' }).click();
+    await choose(page, [1, 2, 3]);
     // The order is made, and the answer is lost: the second click finds the same order.
     let lost = '';
     await page.route(

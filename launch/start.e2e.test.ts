@@ -86,6 +86,7 @@ test('npm start buys once, starts again what dies, and Ctrl-C leaves no process'
     expect(screen()).toMatch(/settlement acknowledged/);
     expect(screen()).toMatch(/sellers credited \d+ ms after the confirm's answer/);
     const apiUrl = `http://127.0.0.1:${env['PAYMENT_API_PORT']}`;
+    expect(screen()).toContain(`${apiUrl}/docs and http://127.0.0.1:${env['WALLET_PORT']}/docs`);
     const api = ours().find(({ pid }) =>
       readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('server.main.js'),
     );

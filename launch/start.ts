@@ -11,11 +11,12 @@ function addresses({ config, stack }: RunningSystem): string {
   const { connectUrl, registryUrl } = stack.endpoints;
   const rows: [string, string][] = [
     ['shop', `${urlOf(config, 'api')}/`],
-    ['payments', `${urlOf(config, 'api')}/api/payments   Authorization: Bearer ${config.adminKey}`],
-    ['wallets', `${urlOf(config, 'wallet')}/api/wallets    Authorization: Bearer ${config.adminKey}`],
+    ['API documents', `${urlOf(config, 'api')}/docs and ${urlOf(config, 'wallet')}/docs`],
+    ['payments', `${urlOf(config, 'api')}/api/payments  Authorization: Bearer ${config.adminKey}`],
+    ['wallets', `${urlOf(config, 'wallet')}/api/wallets   Authorization: Bearer ${config.adminKey}`],
     [
       'administration',
-      `${urlOf(config, 'api')}/admin and ${urlOf(config, 'wallet')}/   key: ${config.adminKey}`,
+      `${urlOf(config, 'api')}/admin and ${urlOf(config, 'wallet')}/  key: ${config.adminKey}`,
     ],
     ...(config.withSimulator
       ? [['PSP calls', `${urlOf(config, 'simulator')}/simulator/calls`] as [string, string]]

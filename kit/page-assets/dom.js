@@ -18,6 +18,14 @@ export function make(tag, { data = {}, on = {}, ...properties } = {}, ...childre
   return element;
 }
 
+/** Facts in small print, side by side where there is room. */
+export const parts = (...facts) =>
+  make(
+    'span',
+    { className: 'under parts' },
+    ...facts.map((fact) => (typeof fact === 'string' ? make('span', { textContent: fact }) : fact)),
+  );
+
 /** Says a sentence in a live region; the same sentence again is not said again. */
 export function say(element, sentence, kind = '') {
   if (element.textContent !== sentence) element.textContent = sentence;

@@ -48,11 +48,12 @@ export const won = (amount) =>
     ? `${amount.toLocaleString('ko-KR')}원`
     : `${amount < 0 ? '-' : ''}₩${Math.abs(amount).toLocaleString('en-US')}`;
 
-/** A time as people read it, where the reader is. */
+/** A time as people read it: Korea's, wherever the reader is, because shop and sellers keep their books there. */
 export const time = (iso) =>
   iso === null || iso === undefined
     ? ''
-    : new Date(iso).toLocaleString(current === 'ko' ? 'ko-KR' : 'en-GB', {
+    : `${new Date(iso).toLocaleString(current === 'ko' ? 'ko-KR' : 'en-GB', {
+        timeZone: 'Asia/Seoul',
         year: 'numeric',
         month: current === 'ko' ? 'long' : 'short',
         day: 'numeric',
@@ -60,7 +61,7 @@ export const time = (iso) =>
         minute: '2-digit',
         second: '2-digit',
         hourCycle: 'h23',
-      });
+      })}\u00a0KST`;
 
 /**
  * What went wrong, in the page's language. A refusal has a code of ours; the server's own sentence stands in for a code

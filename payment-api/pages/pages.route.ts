@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import helmet from 'helmet';
 import { otherMethods } from '#kit/http';
-import { OWN_PAGES_POLICY, pagesOf, sendPage } from '#kit/pages';
+import { OWN_PAGES_POLICY, pageHtml, pagesOf, sendPage } from '#kit/pages';
 import type { Database } from '#prisma/database';
 import { isDatabaseUnavailable } from '#prisma/transaction';
 import type { PaymentWindow } from '../config';
@@ -11,7 +11,25 @@ import { orderId } from '../payment/parameters';
 const TOSS_SDK = 'https://js.tosspayments.com';
 const TOSS_HOSTS = 'https://*.tosspayments.com';
 
-const PAGES = { '/': 'shop.html', '/success': 'success.html', '/fail': 'fail.html', '/admin': 'admin.html' };
+const shopPage = (name: string, title: string): string =>
+  pageHtml({ dir: __dirname, name, title, style: 'shop.css', brand: { text: '마켓', href: '/' } });
+
+const PAGES = {
+  '/': shopPage('shop', '상품 주문'),
+  '/success': shopPage('success', '결제 결과'),
+  '/fail': shopPage('fail', '결제하지 못했습니다'),
+  '/admin': pageHtml({
+    dir: __dirname,
+    name: 'admin',
+    title: '결제 관리',
+    style: 'admin.css',
+    brand: { text: '마켓', href: '/admin' },
+    isForAdmin: true,
+    isWide: true,
+  }),
+};
+const ORDER = shopPage('order', '주문');
+const MISSING_ORDER = shopPage('missing-order', '주문을 찾을 수 없습니다');
 
 /**
  * What the shop's page may load. All other pages load nothing from elsewhere, the administrator's above all: they have
@@ -42,8 +60,8 @@ export function pagesRoute({ db, paymentWindow }: PagesWorld): Router {
     .get('/', shopPolicy)
     .use(pagesOf(__dirname, PAGES))
     .get('/orders/:orderId', async (req, res) => {
-      const file = (await isOrder(db, req.params.orderId)) ? 'order.html' : 'missing-order.html';
-      sendPage(res, __dirname, file, file === 'order.html' ? 200 : 404);
+      if (await isOrder(db, req.params.orderId)) sendPage(res, ORDER);
+      else sendPage(res, MISSING_ORDER, 404);
     })
     .all('/orders/:orderId', otherMethods('GET', 'HEAD'));
 }

@@ -55,11 +55,12 @@ function showFacts() {
 
 function render() {
   const isThere = order !== undefined;
-  byId('detail-title').textContent = order?.orderName ?? text('loading');
+  byId('detail-title').textContent = order?.orderName ?? text(problem() === '' ? 'loading' : 'payment');
   byId('detail-title').lang = isThere ? 'ko' : '';
   const failure = order?.failure;
-  const sentence = problem() || (failure ? `${failure.code}: ${pspReason(failure)}` : '');
-  say(byId('detail-message'), sentence, sentence === '' ? '' : 'wait');
+  if (problem() !== '') say(byId('detail-message'), problem(), 'wait');
+  else if (failure) say(byId('detail-message'), `${pspReason(failure)} (${failure.code})`, 'bad');
+  else say(byId('detail-message'), '');
   byId('detail-status').replaceChildren(...(isThere ? [statusBadge(order.status)] : []));
   for (const id of ['detail-facts', 'refund', 'history']) byId(id).hidden = !isThere;
   if (!isThere) {

@@ -1,5 +1,6 @@
 import { byId, make } from './kit/dom.js';
 import { text, time } from './kit/language.js';
+import { lineNames } from './order-view.js';
 
 /** Lines move together: what happened to several at once is one entry. */
 function movesOf(history) {
@@ -18,11 +19,10 @@ const status = (name) => (name === null ? '–' : text(`status_${name}`));
 
 function moveRow(move, paymentOrderList) {
   const { previousStatus, newStatus, changedBy, reason, createdAt, paymentOrderNos } = move;
-  const nameOf = new Map(paymentOrderList.map(({ paymentOrderNo, name }) => [paymentOrderNo, name]));
   const lines =
     paymentOrderNos.length === paymentOrderList.length
       ? make('span', { textContent: text('allLines') })
-      : make('span', { lang: 'ko', textContent: paymentOrderNos.map((no) => nameOf.get(no)).join(', ') });
+      : make('span', { lang: 'ko', textContent: lineNames(paymentOrderList, paymentOrderNos) });
   const where = `${time(createdAt)} · ${text('byWhom', text(`by_${changedBy}`))}`;
   return make(
     'li',

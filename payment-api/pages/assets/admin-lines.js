@@ -1,5 +1,6 @@
 import { make } from './kit/dom.js';
 import { text, won } from './kit/language.js';
+import { lineNo } from './order-view.js';
 
 // Lines of a payment with boxes to choose some: for a refund, and for a cancel that is to be allocated.
 
@@ -17,6 +18,7 @@ export function lineChoice({ paymentOrderNo, name, sellerNo, amount, status }, c
   const isCanceled = status === 'CANCELED';
   const words = [
     make('span', { lang: 'ko', textContent: name }),
+    make('span', { className: 'soft', textContent: lineNo(paymentOrderNo) }),
     make('span', { className: 'soft', textContent: text('seller', sellerNo) }),
     isCanceled ? make('span', { className: 'badge plain', textContent: text('lineCanceled') }) : undefined,
   ];

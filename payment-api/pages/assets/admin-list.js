@@ -1,15 +1,11 @@
-import { byId, make, once, say } from './kit/dom.js';
+import { byId, make, once, parts, say } from './kit/dom.js';
 import { refusalText, text, time, won } from './kit/language.js';
+import { TEXTS } from './texts.js';
 
-const STATUSES = [
-  'NOT_STARTED',
-  'EXECUTING',
-  'SUCCESS',
-  'FAILURE',
-  'UNKNOWN',
-  'PARTIAL_CANCELED',
-  'CANCELED',
-];
+/** Every status that has a name here; a test compares them with the server's. */
+const STATUSES = Object.keys(TEXTS.ko)
+  .filter((name) => name.startsWith('status_'))
+  .map((name) => name.replace('status_', ''));
 const KINDS = {
   SUCCESS: 'good',
   FAILURE: 'bad',
@@ -27,6 +23,17 @@ export const statusBadge = (status) =>
 export const settlementOf = ({ isPaymentDone, isWalletDone }) =>
   isWalletDone ? 'settlementDone' : isPaymentDone ? 'settlementOpen' : 'settlementNone';
 
+/** When it was paid. The list does not say when an order was made: one that is not paid has no time. */
+const paidAt = ({ approvedDateTime }) =>
+  approvedDateTime === null
+    ? make(
+        'span',
+        {},
+        make('span', { 'aria-hidden': 'true', textContent: '—' }),
+        make('span', { className: 'unseen', textContent: text('notPaidYet') }),
+      )
+    : time(approvedDateTime);
+
 const rowOf = (payment) =>
   make(
     'li',
@@ -37,17 +44,7 @@ const rowOf = (payment) =>
       make('span', { className: 'name', lang: 'ko', textContent: payment.orderName }),
       statusBadge(payment.status),
       make('span', { className: 'money end', textContent: won(payment.totalAmount) }),
-      make(
-        'span',
-        { className: 'under' },
-        [
-          time(payment.approvedDateTime),
-          `${text('settlement')} ${text(settlementOf(payment))}`,
-          payment.orderId,
-        ]
-          .filter((part) => part !== '')
-          .join(' · '),
-      ),
+      parts(paidAt(payment), `${text('settlement')}: ${text(settlementOf(payment))}`, payment.orderId),
     ),
   );
 

@@ -2,9 +2,10 @@ import { byId, make, once, say } from './kit/dom.js';
 import { refusalText, text, won } from './kit/language.js';
 import { leftOf, lineChoice, sumOf } from './admin-lines.js';
 import { endAttempt, sendRefund } from './admin-refund-attempt.js';
-import { isPaid, pspReason } from './order-view.js';
+import { isPaid, lineNames, pspReason } from './order-view.js';
 
-// The lines of a payment, and giving money back: all that is left, or chosen lines, with a reason.
+// The lines of a payment, and giving money back: chosen lines, or all that is left, with a reason. Nothing is chosen
+// beforehand.
 
 const REASON_CHARACTERS_MAX = 200;
 const IN_FLIGHT = ['REQUESTED', 'EXECUTING', 'UNKNOWN'];
@@ -31,15 +32,18 @@ const controls = make(
 const form = make('form', { noValidate: true }, scope, list, controls);
 
 let order;
-let isWhole = true;
+let isWhole = false;
 const chosen = new Set();
 let notice = { sentence: () => '', kind: '' };
+/** What is missing: the name of a text; it is taken back as soon as something is filled in or chosen. */
+let missing;
 /** The cancel that was answered, until the sellers' side has followed. */
 let watched;
 /** What is drawn: the same is not drawn again, so that whoever is choosing goes on choosing. */
 let drawn;
 
 function tell(sentence = () => '', kind = '') {
+  missing = undefined;
   notice = { sentence, kind };
   say(message, sentence(), kind);
 }
@@ -52,23 +56,36 @@ function obstacleOf({ cancels }) {
   return undefined;
 }
 
+function ask(name) {
+  tell(() => text(name), 'wait');
+  missing = name;
+}
+
+const isAnswered = () => (missing === 'refundChoose' ? selected().length > 0 : reason.value.trim() !== '');
+
 const selected = () => leftOf(order).filter(({ paymentOrderNo }) => isWhole || chosen.has(paymentOrderNo));
 
+const submitText = (sum) => text('refundSubmit', sum === 0 ? '' : won(sum)).trim();
+
 function showButton() {
-  const sum = sumOf(selected());
-  button.textContent = text('refundSubmit', sum === 0 ? '' : won(sum)).trim();
+  button.textContent = submitText(sumOf(selected()));
+}
+
+function changed() {
+  showButton();
+  if (missing !== undefined && isAnswered()) tell();
 }
 
 function showLines() {
   const choosing = isWhole || obstacleOf(order) !== undefined ? undefined : chosen;
-  list.replaceChildren(...order.paymentOrderList.map((line) => lineChoice(line, choosing, showButton)));
+  list.replaceChildren(...order.paymentOrderList.map((line) => lineChoice(line, choosing, changed)));
 }
 
 function scopeChoice(value, label) {
   const change = () => {
     isWhole = value === 'whole';
     showLines();
-    showButton();
+    changed();
   };
   const input = make('input', {
     type: 'radio',
@@ -88,8 +105,8 @@ function draw() {
   controls.hidden = why !== undefined;
   scope.replaceChildren(
     make('legend', { textContent: text('refundWhat') }),
-    scopeChoice('whole', text('refundWhole', won(sumOf(leftOf(order))))),
     scopeChoice('lines', text('refundLines')),
+    scopeChoice('whole', text('refundWhole', won(sumOf(leftOf(order))))),
   );
   showLines();
   showButton();
@@ -114,6 +131,7 @@ function conclude(answer) {
   endAttempt();
   if (answer.errorCode === undefined || answer.errorCode === 'PEC0007') {
     chosen.clear();
+    isWhole = false;
     reason.value = '';
     watched = answer.data.cancelId;
     return tell(() => text('refundPending'), 'wait');
@@ -123,9 +141,15 @@ function conclude(answer) {
   tell(() => `${text('refundRefused')} ${why()}`, 'bad');
 }
 
-async function isSure(sum) {
+async function isSure(lines) {
   const dialog = byId('sure');
+  const sum = sumOf(lines);
   byId('sure-title').textContent = text('refundConfirm', won(sum));
+  byId('sure-what').textContent = lineNames(
+    lines,
+    lines.map(({ paymentOrderNo }) => paymentOrderNo),
+  );
+  byId('sure-yes').textContent = submitText(sum);
   dialog.returnValue = 'no';
   dialog.showModal();
   await new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
@@ -134,20 +158,22 @@ async function isSure(sum) {
 
 async function submit(door, refresh) {
   const lines = selected();
-  if (lines.length === 0) return tell(() => text('refundChoose'), 'wait');
+  if (lines.length === 0) return ask('refundChoose');
   const cancelReason = reason.value.trim();
   if (cancelReason === '') {
-    tell(() => text('refundReasonMissing'), 'wait');
+    ask('refundReasonMissing');
     return reason.focus();
   }
   const paymentOrderNos = lines.map(({ paymentOrderNo }) => paymentOrderNo);
   const body = isWhole ? { cancelReason } : { cancelReason, paymentOrderNos };
-  if (!(await isSure(sumOf(lines)))) return;
+  if (!(await isSure(lines))) return;
   tell(() => text('refunding'));
   conclude(await sendRefund(door, order.orderId, body, (name) => tell(() => text(name), 'wait')));
   message.scrollIntoView({ block: 'nearest' });
   void refresh();
 }
+
+reason.addEventListener('input', changed);
 
 export const refund = {
   /** @param refresh has the payment looked at again at once */
@@ -170,7 +196,7 @@ export const refund = {
     order = undefined;
     drawn = undefined;
     watched = undefined;
-    isWhole = true;
+    isWhole = false;
     chosen.clear();
     reason.value = '';
     endAttempt();

@@ -3,6 +3,7 @@ import { byId } from './kit/dom.js';
 import { addTexts, speak, text } from './kit/language.js';
 import { detail } from './admin-detail.js';
 import { listView } from './admin-list.js';
+import { orderSearch } from './admin-search.js';
 import { TEXTS } from './texts.js';
 
 // The administrator's page: a door, a list of payments, and one payment at `#order=…`.
@@ -10,6 +11,9 @@ import { TEXTS } from './texts.js';
 const door = adminDoor({ probe: '/api/payments?limit=1', onOpen: enter, onClose: leave });
 const list = listView(door);
 detail.start(door);
+orderSearch.start(door, (orderId) => {
+  location.hash = `order=${encodeURIComponent(orderId)}`;
+});
 /** Where the wallets are shown: another process's page, which is only linked to. */
 let walletPageUrl;
 
@@ -40,12 +44,14 @@ async function enter() {
 function leave() {
   detail.close();
   list.close();
+  orderSearch.reset();
 }
 
 function render() {
   document.title = `${text('adminTitle')} - ${text('brand')}`;
   door.render();
   list.render();
+  orderSearch.render();
   detail.render();
 }
 

@@ -1,15 +1,13 @@
 // What the shopper has chosen, kept for this tab: the back button of the payment window leads to the same basket.
 
 const KEPT = 'basket';
-/** A first visit shows an order that can be paid at once. */
-const AT_FIRST = { 1: 1, 2: 1, 3: 1 };
 
 function kept() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT)) ?? AT_FIRST;
+    return JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
   } catch {
     // Storage is forbidden, or holds something else.
-    return AT_FIRST;
+    return {};
   }
 }
 

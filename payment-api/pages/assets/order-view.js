@@ -1,4 +1,4 @@
-import { byId, make } from './kit/dom.js';
+import { byId, make, parts } from './kit/dom.js';
 import { hasText, text, time, won } from './kit/language.js';
 
 // How an order looks, on the page of its result and on its own. The order is what GET /api/payments/{orderId} answers.
@@ -10,9 +10,10 @@ const REFUNDED = ['SUCCESS', 'UNALLOCATED'];
 export const isPaid = ({ status }) => PAID.includes(status);
 
 /** Why the PSP refused, in the reader's language; the PSP's own words for a code that has none. */
-export function pspReason({ code, message }) {
-  const name = `psp_${code}`;
-  return hasText(name) ? text(name) : (message ?? '').slice(0, REASON_CHARACTERS_MAX);
+export function pspReason(failure) {
+  const name = `psp_${failure?.code}`;
+  if (hasText(name)) return text(name);
+  return (failure?.message || text('PEC0004')).slice(0, REASON_CHARACTERS_MAX);
 }
 
 /** Given back so far, in won. */
@@ -21,8 +22,17 @@ export const refundedOf = ({ cancels }) =>
     .filter(({ status }) => REFUNDED.includes(status))
     .reduce((sum, { cancelAmount }) => sum + cancelAmount, 0);
 
+/** A line's number: one product may stand in an order twice. */
+export const lineNo = (paymentOrderNo) => `#${paymentOrderNo}`;
+
+/** What lines are called in a sentence: 상품A #12, 상품B #13. */
+export function lineNames(paymentOrderList, paymentOrderNos) {
+  const nameOf = new Map(paymentOrderList.map(({ paymentOrderNo, name }) => [paymentOrderNo, name]));
+  return paymentOrderNos.map((no) => `${nameOf.get(no)} ${lineNo(no)}`).join(', ');
+}
+
 /** One line of an order. */
-export function lineRow({ name, sellerNo, amount, status }) {
+export function lineRow({ paymentOrderNo, name, sellerNo, amount, status }) {
   const isCanceled = status === 'CANCELED';
   return make(
     'li',
@@ -33,7 +43,7 @@ export function lineRow({ name, sellerNo, amount, status }) {
       make('span', { lang: 'ko', textContent: name }),
       isCanceled ? make('span', { className: 'badge plain', textContent: text('lineCanceled') }) : undefined,
       make('span', { className: `money end${isCanceled ? ' gone' : ''}`, textContent: won(amount) }),
-      make('span', { className: 'under', textContent: text('seller', sellerNo) }),
+      parts(lineNo(paymentOrderNo), text('seller', sellerNo)),
     ),
   );
 }
@@ -97,17 +107,16 @@ export function showOrder(order) {
 export function showCancels({ cancels, paymentOrderList }) {
   const section = byId('cancels');
   section.hidden = cancels.length === 0;
-  const nameOf = new Map(paymentOrderList.map(({ paymentOrderNo, name }) => [paymentOrderNo, name]));
+  const rows = cancels.map((cancel) => make('li', {}, cancelRow(cancel, paymentOrderList)));
   section.replaceChildren(
     make('h2', { id: 'cancels-title', textContent: text('cancelsTitle') }),
-    make('ul', { className: 'rows' }, ...cancels.map((cancel) => make('li', {}, cancelRow(cancel, nameOf)))),
+    make('ul', { className: 'rows' }, ...rows),
   );
 }
 
 const CANCEL_KINDS = { SUCCESS: 'good', FAILURE: 'bad' };
 
-/** @param nameOf a line's product by its number */
-export const cancelRow = ({ cancelAmount, cancelReason, status, canceledAt, paymentOrderNos }, nameOf) =>
+const cancelRow = ({ cancelAmount, cancelReason, status, canceledAt, paymentOrderNos }, paymentOrderList) =>
   make(
     'div',
     { className: 'row' },
@@ -121,7 +130,7 @@ export const cancelRow = ({ cancelAmount, cancelReason, status, canceledAt, paym
       : make('span', {
           className: 'under',
           lang: 'ko',
-          textContent: paymentOrderNos.map((no) => nameOf.get(no)).join(', '),
+          textContent: lineNames(paymentOrderList, paymentOrderNos),
         }),
     make('span', { className: 'under', textContent: text('cancelReason', cancelReason) }),
     canceledAt === null ? undefined : make('span', { className: 'under', textContent: time(canceledAt) }),
@@ -132,3 +141,11 @@ export const linkTo = (href, name, className = 'button') =>
   make('a', { href, className, textContent: text(name) });
 
 export const orderPath = (orderId) => `/orders/${encodeURIComponent(orderId)}`;
+
+const ORDER_ID = /^[\w=-]{6,64}$/;
+
+/** The order that an address names; null when it names none. @param query the address's parameters */
+export function orderIdIn(query) {
+  const orderId = query.get('orderId');
+  return ORDER_ID.test(orderId ?? '') ? orderId : null;
+}

@@ -16,10 +16,7 @@ function detail() {
   if (problem !== undefined) return problem();
   if (order.status === 'FAILURE') {
     const isReversed = order.failure?.code === 'LATE_APPROVAL_REVERSED';
-    return [
-      pspReason(order.failure ?? { code: '', message: '' }),
-      isReversed ? '' : text('nothingCharged'),
-    ].join(' ');
+    return `${pspReason(order.failure)} ${isReversed ? '' : text('nothingCharged')}`.trim();
   }
   if (order.status === 'UNKNOWN' || order.status === 'EXECUTING') return text('pendingDetail');
   if (!isPaid(order)) return text('nothingCharged');

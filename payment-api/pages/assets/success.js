@@ -2,7 +2,16 @@ import { byId, make, say } from './kit/dom.js';
 import { addTexts, refusalText, speak, text } from './kit/language.js';
 import { confirmPayment } from './confirm.js';
 import { follow } from './follow.js';
-import { isPaid, linkTo, orderPath, pspReason, showOrder, showSteps, stepsOf } from './order-view.js';
+import {
+  isPaid,
+  linkTo,
+  orderIdIn,
+  orderPath,
+  pspReason,
+  showOrder,
+  showSteps,
+  stepsOf,
+} from './order-view.js';
 import { TEXTS } from './texts.js';
 
 /** Long enough for recovery to have looked twice; then the shopper is shown another way. */
@@ -10,7 +19,8 @@ const PENDING_MS = 3 * 60_000;
 const SETTLING_MS = 3 * 60_000;
 
 const query = new URLSearchParams(location.search);
-const [paymentKey, orderId, amount] = ['paymentKey', 'orderId', 'amount'].map((name) => query.get(name));
+const orderId = orderIdIn(query);
+const [paymentKey, amount] = ['paymentKey', 'amount'].map((name) => query.get(name));
 
 /**
  * What the page shows: `name` is one of confirming, pending, unclear, paid, failed; `detail` a function that says more;
@@ -18,6 +28,8 @@ const [paymentKey, orderId, amount] = ['paymentKey', 'orderId', 'amount'].map((n
  */
 let view = { name: 'confirming', detail: () => text('confirmingDetail') };
 let order;
+/** Until the server has said that there is no such order. */
+let hasOrderPage = orderId !== null;
 
 const HEADLINES = {
   confirming: 'confirming',
@@ -40,7 +52,8 @@ const steps = () => {
 
 function actions() {
   const { name, again } = view;
-  const isOrderKnown = orderId !== null && (name === 'paid' || name === 'pending' || name === 'otherKey');
+  // Whoever is still to act on this page does that first.
+  const isFirst = again === undefined && name !== 'failed';
   return [
     again === undefined
       ? undefined
@@ -49,10 +62,10 @@ function actions() {
           textContent: text(name === 'unavailable' ? 'retry' : 'checkAgain'),
           on: { click: again },
         }),
-    isOrderKnown
-      ? linkTo(orderPath(orderId), 'toOrder', again === undefined ? 'button' : 'button second')
-      : undefined,
     name === 'failed' ? linkTo('/', 'tryAgain') : undefined,
+    hasOrderPage && name !== 'confirming'
+      ? linkTo(orderPath(orderId), 'toOrder', isFirst ? 'button' : 'button second')
+      : undefined,
     name === 'paid' ? linkTo('/', 'toShop', 'button second') : undefined,
     name === 'unavailable' || name === 'unclear' ? linkTo('/', 'toShop', 'button second') : undefined,
   ].filter((action) => action !== undefined);
@@ -105,8 +118,7 @@ async function followOrder({ isPending }) {
       } else if (answer.code === 200) {
         order = answer.data;
         if (order.status === 'FAILURE') {
-          const reason = order.failure ?? { code: '', message: '' };
-          failed(() => pspReason(reason));
+          failed(() => pspReason(order.failure));
           return true;
         }
         if (isPaid(order)) {
@@ -115,6 +127,7 @@ async function followOrder({ isPending }) {
         }
         if (isPending) show({ name: 'pending', detail: () => text('pendingDetail') });
       } else if (answer.code === 404) {
+        hasOrderPage = false;
         failed(() => refusalText(answer));
         return true;
       }
@@ -157,6 +170,7 @@ async function conclude(answer) {
     case 'PEC9999':
       return show({ name: 'unclear', detail: () => refusalText(answer), again });
     default:
+      if (answer.errorCode === 'PEC0003') hasOrderPage = false;
       return failed(() => refusalText(answer));
   }
 }

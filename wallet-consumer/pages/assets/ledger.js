@@ -1,4 +1,4 @@
-import { byId, make, say } from './kit/dom.js';
+import { byId, make, parts, say } from './kit/dom.js';
 import { refusalText, text, time, won } from './kit/language.js';
 
 // One wallet's ledger lines, newest first. A look brings the newest page; older ones are kept below it.
@@ -29,10 +29,9 @@ function lineRow({ walletSeq, type, amount, balanceAfter, orderId, createdAt }, 
         className: `money end${isDebit ? ' debit' : ''}`,
         textContent: `${isDebit ? '' : '+'}${won(isDebit ? -amount : amount)}`,
       }),
-      make(
-        'span',
-        { className: 'under' },
-        `${time(createdAt)} · ${text('lineNo', walletSeq)} · `,
+      parts(
+        time(createdAt),
+        text('lineNo', walletSeq),
         make('span', {
           className: balanceAfter < 0 ? 'money negative' : 'money',
           textContent: text('balanceAfter', won(balanceAfter)),

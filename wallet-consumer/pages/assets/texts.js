@@ -1,7 +1,7 @@
 // What the wallets' page says; what all processes' pages say stands in kit/page-assets/texts.js.
 export const TEXTS = {
   ko: {
-    brand: '판매자 지갑',
+    brand: '지갑',
     walletsTitle: '판매자 지갑',
     walletsIntro: '판매자의 지갑과 거래 내역을 보려면 관리자 키가 필요합니다.',
     live: '자동 새로고침',
@@ -20,7 +20,7 @@ export const TEXTS = {
     orderOf: '주문 {0}',
   },
   en: {
-    brand: 'Sellers’ wallets',
+    brand: 'Wallets',
     walletsTitle: 'Sellers’ wallets',
     walletsIntro: 'Looking at the sellers’ wallets and their ledgers needs an admin key.',
     live: 'Refresh by itself',
