@@ -1,12 +1,22 @@
 import { Prisma } from '#prisma/database';
 
+export interface CheckScope {
+  rowsMax: number;
+  /** What is younger may still be on its way. */
+  lateBefore: Date;
+  /** A condition: is the order of this column among those to be judged? */
+  only: (orderId: Prisma.Sql) => Prisma.Sql;
+}
+
 /** One invariant of the money. */
 export interface AuditCheck {
   name: string;
   /** What holds when the check passes. */
   guarantees: string;
-  /** Rows that break it; none when it holds. What is younger than `lateBefore` may still be on its way. */
-  offenders: (rowsMax: number, lateBefore: Date) => Prisma.Sql;
+  /** Looks at everything at each run: an index leads it to the few rows that it is about. Others keep to a scope. */
+  isEverywhere?: true;
+  /** Rows that break it; none when it holds. */
+  offenders: (scope: CheckScope) => Prisma.Sql;
 }
 
 const PAID = Prisma.sql`('SUCCESS', 'PARTIAL_CANCELED', 'CANCELED')`;
@@ -26,14 +36,14 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'paid-is-credited-once',
     guarantees: 'every line of a settled payment stands in its seller’s ledger exactly once, with its amount',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount,
              COUNT(t.no) AS credits, SUM(t.amount) AS credited
       FROM settlements s
       JOIN payment_orders o ON o.order_id = s.order_id
       LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'CREDIT'
       LEFT JOIN wallets w ON w.no = t.wallet_no
-      WHERE s.last_seq_in > 0
+      WHERE s.last_seq_in > 0 AND ${only(Prisma.sql`s.order_id`)}
       GROUP BY o.no, o.order_id, o.seller_no, o.amount
       HAVING COUNT(t.no) <> 1 OR MIN(t.amount) <> o.amount OR MIN(w.seller_no) <> o.seller_no
           OR MIN(t.order_id) <> o.order_id
@@ -42,31 +52,33 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'credited-is-paid',
     guarantees: 'every credit belongs to a line of a payment that was paid',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT t.no AS transaction_no, t.order_id, t.reference_id, t.amount, p.status
       FROM wallet_transactions t
       LEFT JOIN payment_orders o ON o.no = t.reference_id
       LEFT JOIN payment_events p ON p.no = o.payment_event_no
-      WHERE t.type = 'CREDIT' AND (p.status IS NULL OR p.status NOT IN ${PAID})
+      WHERE t.type = 'CREDIT' AND ${only(Prisma.sql`t.order_id`)}
+        AND (p.status IS NULL OR p.status NOT IN ${PAID})
       LIMIT ${rowsMax}`,
   },
   {
     name: 'debited-is-canceled',
     guarantees: 'every debit belongs to a canceled line that was credited before',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT t.no AS transaction_no, t.order_id, t.reference_id, t.amount, o.payment_order_status
       FROM wallet_transactions t
       LEFT JOIN payment_orders o ON o.no = t.reference_id
       LEFT JOIN wallet_transactions c
         ON c.reference_id = t.reference_id AND c.type = 'CREDIT' AND c.wallet_no = t.wallet_no
-      WHERE t.type = 'DEBIT' AND (o.no IS NULL OR o.payment_order_status <> 'CANCELED' OR c.no IS NULL
+      WHERE t.type = 'DEBIT' AND ${only(Prisma.sql`t.order_id`)}
+        AND (o.no IS NULL OR o.payment_order_status <> 'CANCELED' OR c.no IS NULL
                                   OR c.amount <> t.amount)
       LIMIT ${rowsMax}`,
   },
   {
     name: 'canceled-is-debited',
     guarantees: 'every canceled line of a settled cancellation was debited exactly once, with its amount',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount, o.payment_order_status,
              COUNT(t.no) AS debits, SUM(t.amount) AS debited
       FROM payment_orders o
@@ -74,6 +86,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       LEFT JOIN settlements s ON s.order_id = p.order_id
       LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'DEBIT'
       LEFT JOIN wallets w ON w.no = t.wallet_no
+      WHERE ${only(Prisma.sql`p.order_id`)}
       GROUP BY o.no, o.order_id, o.seller_no, o.amount, o.payment_order_status, s.last_seq_in, p.last_event_seq
       HAVING COUNT(t.no) > 1 OR MIN(t.amount) <> o.amount OR MIN(w.seller_no) <> o.seller_no
           OR (o.payment_order_status = 'CANCELED' AND s.last_seq_in = p.last_event_seq AND COUNT(t.no) = 0)
@@ -83,37 +96,38 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     name: 'canceled-is-given-back',
     guarantees:
       'what the PSP gave back is the sum of the canceled lines, and each of them belongs to one cancel',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT p.order_id, p.status, p.total_amount, COALESCE(c.given_back, 0) AS given_back,
              COALESCE(l.canceled, 0) AS canceled, COALESCE(l.named_lines, 0) AS named_lines,
              COALESCE(l.canceled_lines, 0) AS canceled_lines
       FROM payment_events p
       LEFT JOIN (SELECT payment_event_no, SUM(cancel_amount) AS given_back FROM payment_cancels
-                 WHERE status = 'SUCCESS' GROUP BY payment_event_no) c ON c.payment_event_no = p.no
+                 WHERE status = 'SUCCESS' AND ${only(Prisma.sql`order_id`)} GROUP BY payment_event_no) c ON c.payment_event_no = p.no
       LEFT JOIN (SELECT o.payment_event_no, SUM(o.amount) AS canceled, COUNT(*) AS canceled_lines,
                         SUM((SELECT COUNT(*) FROM payment_cancel_lines n JOIN payment_cancels c
                                ON c.no = n.payment_cancel_no AND c.status = 'SUCCESS'
                              WHERE n.payment_order_no = o.no)) AS named_lines
-                 FROM payment_orders o WHERE o.payment_order_status = 'CANCELED'
+                 FROM payment_orders o WHERE o.payment_order_status = 'CANCELED' AND ${only(Prisma.sql`o.order_id`)}
                  GROUP BY o.payment_event_no) l ON l.payment_event_no = p.no
-      WHERE (c.given_back IS NOT NULL OR l.canceled IS NOT NULL)
+      WHERE ${only(Prisma.sql`p.order_id`)} AND (c.given_back IS NOT NULL OR l.canceled IS NOT NULL)
         AND (COALESCE(c.given_back, 0) <> COALESCE(l.canceled, 0) OR l.named_lines <> l.canceled_lines)
       LIMIT ${rowsMax}`,
   },
   {
     name: 'cancels-are-allocated',
     guarantees: 'every part that the PSP’s back office gave back is allocated to lines',
-    offenders: (rowsMax) => Prisma.sql`
+    isEverywhere: true,
+    offenders: ({ rowsMax }) => Prisma.sql`
       SELECT c.order_id, c.id AS cancel_id, c.cancel_amount, c.cancel_reason, c.canceled_at
       FROM payment_cancels c WHERE c.status = 'UNALLOCATED' ORDER BY c.no LIMIT ${rowsMax}`,
   },
   {
     name: 'psp-total-is-ours',
     guarantees: 'what the PSP said it took is the payment’s amount, under our key and order',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT p.order_id, p.status, p.total_amount, p.payment_key, LEFT(p.psp_raw_data, 300) AS psp_said
       FROM payment_events p
-      WHERE p.status IN ${PAID} AND NOT COALESCE(
+      WHERE p.status IN ${PAID} AND ${only(Prisma.sql`p.order_id`)} AND NOT COALESCE(
         CASE WHEN JSON_VALID(p.psp_raw_data) THEN (
           SELECT psp.total = p.total_amount AND psp.currency = p.currency AND psp.order_id = p.order_id
                  AND psp.payment_key = p.payment_key
@@ -127,9 +141,10 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'total-is-lines',
     guarantees: 'every payment’s amount is the sum of its lines',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT p.order_id, p.total_amount, COALESCE(SUM(o.amount), 0) AS lines_sum
       FROM payment_events p LEFT JOIN payment_orders o ON o.payment_event_no = p.no
+      WHERE ${only(Prisma.sql`p.order_id`)}
       GROUP BY p.no, p.order_id, p.total_amount
       HAVING p.total_amount <> lines_sum
       LIMIT ${rowsMax}`,
@@ -137,7 +152,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'flags-agree',
     guarantees: 'done flags and line statuses agree with the payment’s status',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT p.order_id, p.status, p.is_payment_done, p.is_wallet_done, p.acknowledged_events, p.last_event_seq,
              p.approved_at, l.succeeded, l.canceled, l.line_count
       FROM payment_events p
@@ -145,7 +160,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
                    SUM(payment_order_status = 'SUCCESS') AS succeeded,
                    SUM(payment_order_status = 'CANCELED') AS canceled,
                    MIN(payment_order_status) AS lowest, MAX(payment_order_status) AS highest
-            FROM payment_orders GROUP BY payment_event_no) l ON l.payment_event_no = p.no
+            FROM payment_orders WHERE ${only(Prisma.sql`order_id`)} GROUP BY payment_event_no) l ON l.payment_event_no = p.no
       WHERE p.is_payment_done <> (p.status IN ${PAID})
          OR p.is_wallet_done <> (p.last_event_seq > 0 AND p.acknowledged_events = p.last_event_seq)
          OR (p.status IN ${PAID} AND (p.approved_at IS NULL OR p.payment_key IS NULL))
@@ -157,83 +172,88 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
   {
     name: 'paid-has-events',
     guarantees: 'no payment was taken without its event, and every event that was counted exists',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT p.order_id, p.status, p.last_event_seq, COALESCE(n.events, 0) AS events
       FROM payment_events p
       LEFT JOIN (
         SELECT aggregate_id, COUNT(DISTINCT seq) AS events FROM (
           SELECT aggregate_id, aggregate_seq AS seq FROM outbox
-          WHERE aggregate_type = 'payment' AND aggregate_seq IS NOT NULL
+          WHERE aggregate_type = 'payment' AND aggregate_seq IS NOT NULL AND ${only(Prisma.sql`aggregate_id`)}
           UNION ALL
           -- A purged outbox row was settled before, or parked. Of what was parked anybody may have made up the number.
           SELECT aggregate_id, event_seq FROM inbox
-          WHERE consumer = 'wallet-service' AND event_seq IS NOT NULL AND applied
+          WHERE consumer = 'wallet-service' AND event_seq IS NOT NULL AND applied AND ${only(Prisma.sql`aggregate_id`)}
           UNION ALL
           SELECT d.aggregate_id, d.event_seq FROM dead_letters d
           JOIN payment_events e ON e.order_id = d.aggregate_id AND d.event_seq <= e.last_event_seq
-          WHERE d.consumer = 'wallet-service'
+          WHERE d.consumer = 'wallet-service' AND ${only(Prisma.sql`d.aggregate_id`)}
         ) numbered GROUP BY aggregate_id
       ) n ON n.aggregate_id = p.order_id
-      WHERE p.is_payment_done <> (p.last_event_seq > 0) OR p.last_event_seq <> COALESCE(n.events, 0)
+      WHERE ${only(Prisma.sql`p.order_id`)}
+        AND (p.is_payment_done <> (p.last_event_seq > 0) OR p.last_event_seq <> COALESCE(n.events, 0))
       LIMIT ${rowsMax}`,
   },
   {
     name: 'nothing-unpublished',
     guarantees: 'no event waits in the outbox, or on its topic, for longer than the promised time',
-    offenders: (rowsMax, lateBefore) => Prisma.sql`
+    offenders: ({ rowsMax, lateBefore, only }) => Prisma.sql`
       SELECT o.no AS outbox_no, o.event_type, o.aggregate_id, o.created_at
       FROM outbox o
-      WHERE o.aggregate_type IN ('payment', 'wallet') AND o.created_at < ${lateBefore}
+      WHERE o.aggregate_type IN ('payment', 'wallet') AND ${only(Prisma.sql`o.aggregate_id`)}
+        AND o.created_at < ${lateBefore}
         AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.event_id = o.id AND i.consumer = ${CONSUMER_OF})
       ORDER BY o.no LIMIT ${rowsMax}`,
   },
   {
     name: 'nothing-unsettled',
     guarantees: 'no event of a paid order waits for its settlement for longer than the promised time',
-    offenders: (rowsMax, lateBefore) => Prisma.sql`
+    isEverywhere: true,
+    offenders: ({ rowsMax, lateBefore }) => Prisma.sql`
       SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, COALESCE(s.last_seq_in, 0) AS last_seq_in
       FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id
-      WHERE p.is_payment_done AND NOT p.is_wallet_done AND p.last_event_seq > COALESCE(s.last_seq_in, 0)
+      WHERE p.is_payment_done AND p.is_wallet_done = FALSE AND p.last_event_seq > COALESCE(s.last_seq_in, 0)
         AND p.updated_at < ${lateBefore} AND NOT ${IS_PARKED}
       ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {
     name: 'nothing-unacknowledged',
     guarantees: 'no settlement waits for its acknowledgement for longer than the promised time',
-    offenders: (rowsMax, lateBefore) => Prisma.sql`
+    isEverywhere: true,
+    offenders: ({ rowsMax, lateBefore }) => Prisma.sql`
       SELECT p.order_id, p.status, p.approved_at, s.last_seq_out, p.acknowledged_events
       FROM payment_events p JOIN settlements s ON s.order_id = p.order_id
-      WHERE p.is_payment_done AND NOT p.is_wallet_done AND p.last_event_seq = s.last_seq_in
+      WHERE p.is_payment_done AND p.is_wallet_done = FALSE AND p.last_event_seq = s.last_seq_in
         AND GREATEST(p.updated_at, s.updated_at) < ${lateBefore} AND NOT ${IS_PARKED}
       ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {
     name: 'nothing-parked',
     guarantees: 'no paid order waits behind a parked message for longer than the promised time',
-    offenders: (rowsMax, lateBefore) => Prisma.sql`
+    isEverywhere: true,
+    offenders: ({ rowsMax, lateBefore }) => Prisma.sql`
       SELECT p.order_id, p.status, p.last_event_seq, p.acknowledged_events, MIN(d.id) AS dead_letter,
              MIN(d.consumer) AS consumer, MIN(d.parked_at) AS parked_at, COUNT(*) AS messages
       FROM dead_letters d JOIN payment_events p ON p.order_id = d.aggregate_id
-      WHERE d.status <> 'RESOLVED' AND p.is_payment_done AND NOT p.is_wallet_done
+      WHERE d.status <> 'RESOLVED' AND p.is_payment_done AND p.is_wallet_done = FALSE
         AND d.parked_at < ${lateBefore}
       GROUP BY p.no, p.order_id, p.status, p.last_event_seq, p.acknowledged_events ORDER BY p.no LIMIT ${rowsMax}`,
   },
   {
     name: 'settled-was-published',
     guarantees: 'the wallet side has not settled more events of an order than the payment side has published',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT s.order_id, s.last_seq_in, p.last_event_seq
       FROM settlements s LEFT JOIN payment_events p ON p.order_id = s.order_id
-      WHERE s.last_seq_in > COALESCE(p.last_event_seq, 0)
+      WHERE ${only(Prisma.sql`s.order_id`)} AND s.last_seq_in > COALESCE(p.last_event_seq, 0)
       LIMIT ${rowsMax}`,
   },
   {
     name: 'acknowledged-was-settled',
     guarantees: 'the payment side has not acknowledged more than the wallet side has settled',
-    offenders: (rowsMax) => Prisma.sql`
+    offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT p.order_id, p.acknowledged_events, s.last_seq_in, s.last_seq_out
       FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id
-      WHERE p.acknowledged_events > COALESCE(s.last_seq_out, 0)
+      WHERE ${only(Prisma.sql`p.order_id`)} AND p.acknowledged_events > COALESCE(s.last_seq_out, 0)
       LIMIT ${rowsMax}`,
   },
 ];

@@ -2,6 +2,7 @@ import { UndecodableError, type Decode } from '#contracts/codec';
 import { Prisma, type Reader } from '#prisma/database';
 import * as store from './ledger.store';
 import type { ChainPlace, StoredEvent, WitnessedLine } from './ledger.store';
+import { RowSet } from './row-set';
 
 // The ledger proves itself three times over. Each line's hash covers its predecessor's. The wallets' events told number
 // and hash of every line when it was written. And a checkpoint remembers up to where an earlier audit has found all of
@@ -10,7 +11,7 @@ import type { ChainPlace, StoredEvent, WitnessedLine } from './ledger.store';
 
 const WALLETS_PER_QUERY = 200;
 const LINES_PER_PAGE = 2_000;
-const EVENTS_PER_PAGE = 200;
+const EVENTS_PER_PAGE = 1_000;
 const PLACES_PER_QUERY = 1_000;
 /** An event may have been written this long before its transaction was committed, and be missed by the audit between. */
 const OVERLAP_MS = 60 * 60 * 1_000;
@@ -48,6 +49,8 @@ interface Scope {
   isFull: boolean;
   /** Where each wallet's verification begins; wallets without news are absent. */
   places: ChainPlace[];
+  /** Number of each wallet's last line, by wallet. */
+  heads: ReadonlyMap<bigint, bigint>;
   checkpoints: ChainPlace[];
   lines: bigint;
   /** Events of the outbox behind this row are compared with the ledger. */
@@ -75,6 +78,7 @@ async function scopeOf(db: Reader, wantsFull: boolean, alwaysFullLines: number):
   return {
     isFull,
     places: news.map(({ from }) => from),
+    heads: new Map(news.map(({ head }) => [head.walletNo, head.seq])),
     checkpoints: news.map(({ head }) => head).filter(({ seq }) => seq > 0n),
     lines: news.reduce((sum, { head, from }) => sum + (head.seq > from.seq ? head.seq - from.seq : 0n), 0n),
     afterEventNo: isFull || since === null ? 0n : await store.outboxNoBefore(db, since),
@@ -98,9 +102,10 @@ export async function auditLedger(
   for (const place of scope.places) {
     if (chain.length < rowsMax) chain.push(...(await store.brokenLines(db, place, rowsMax - chain.length)));
   }
-  const witness = new Witness(db, decode, rowsMax);
-  for (const places of chunks(scope.places, WALLETS_PER_QUERY)) await witness.requireEvents(places);
+  const witness = new Witness(db, decode, rowsMax, scope);
   await witness.requireLines(scope.afterEventNo);
+  const untold = scope.places.flatMap((place) => witness.firstUntold(place));
+  for (const places of chunks(untold, WALLETS_PER_QUERY)) await witness.requireEvents(places);
   const rows: Record<keyof typeof LEDGER_CHECKS, Record<string, unknown>[]> = {
     balance: await store.wrongBalances(db, rowsMax),
     chain,
@@ -139,7 +144,13 @@ class Witness {
   readonly #decode: Decode;
   readonly #rowsMax: number;
 
-  constructor(db: Reader, decode: Decode, rowsMax: number) {
+  /** Lines that an event has told of, by wallet: one bit each. */
+  readonly #told: ReadonlyMap<number, RowSet>;
+
+  constructor(db: Reader, decode: Decode, rowsMax: number, { places, heads }: Scope) {
+    this.#told = new Map(
+      places.map(({ walletNo, seq }) => [Number(walletNo), new RowSet(seq, heads.get(walletNo) ?? seq)]),
+    );
     this.#db = db;
     this.#decode = decode;
     this.#rowsMax = rowsMax;
@@ -171,7 +182,13 @@ class Witness {
     }
   }
 
-  /** Every line behind these places was told of. */
+  /** The place before the first line that no event of the outbox has told of; nothing when all were told of. */
+  firstUntold(place: ChainPlace): ChainPlace[] {
+    const first = this.#told.get(Number(place.walletNo))?.missing().next().value;
+    return first === undefined ? [] : [{ ...place, seq: BigInt(first[0]) - 1n }];
+  }
+
+  /** Every line behind these places was told of: asked of the wallets where `requireLines` has left some. */
   async requireEvents(from: readonly ChainPlace[]): Promise<void> {
     let places = from;
     while (places.length > 0) {
@@ -228,8 +245,9 @@ class Witness {
       for (const { walletNo, walletSeq, lineHash, orderId } of entries) {
         const hash = hashes.get(keyOf(walletNo, walletSeq));
         const row = { wallet_no: BigInt(walletNo), wallet_seq: BigInt(walletSeq), order_id: orderId };
-        if (hash === undefined) this.#report({ ...row, problem: 'it was told of, and is gone' });
-        else if (hash !== lineHash) this.#report({ ...row, problem: 'its event told another hash' });
+        if (hash === lineHash) this.#told.get(walletNo)?.add(BigInt(walletSeq));
+        else if (hash === undefined) this.#report({ ...row, problem: 'it was told of, and is gone' });
+        else this.#report({ ...row, problem: 'its event told another hash' });
       }
     }
   }

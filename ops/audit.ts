@@ -1,8 +1,9 @@
 import type { Decode } from '#contracts/codec';
 import type { Database, Prisma, Reader, Tx } from '#prisma/database';
 import { inTransaction } from '#prisma/transaction';
-import { AUDIT_CHECKS } from './audit.checks';
+import { AUDIT_CHECKS, type AuditCheck } from './audit.checks';
 import { auditLedger, type LedgerReport } from './audit.ledger';
+import { conditionsOf, ordersScope, saveHeldAt, type OrdersScope } from './audit.scope';
 import { auditTopics, unreadTopics, type TopicsCounts, type TopicsReport } from './audit.topics';
 import { databaseDecoder } from './event-decoder';
 import { auditMoments, saveCheckpoints } from './ledger.store';
@@ -13,8 +14,8 @@ import { saveTopicCheckpoints } from './topic.store';
 export const PROMISED_S = 60;
 const ROWS_MAX = 20;
 const AUDIT_TIMEOUT_MS = 60 * 60_000;
-/** So many lines are verified in about a second. */
-const ALWAYS_FULL_LINES = 200_000;
+/** So many lines are verified in some seconds. */
+const ALWAYS_FULL_LINES = 50_000;
 const CHECKPOINTS_PER_QUERY = 500;
 
 type Row = Record<string, unknown>;
@@ -110,7 +111,7 @@ export async function audit(db: Database, options: AuditOptions = {}): Promise<A
   const decode = options.decode ?? (await databaseDecoder(db));
   // Before the snapshot: of every event below these ends the snapshot has the row.
   const published = await endsOf(options.topics);
-  const { report, ledger, topics } = await inTransaction(
+  const { report, ledger, topics, rowsHold } = await inTransaction(
     db,
     (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines, published, step: stepper(options.onStep) }),
     {
@@ -119,6 +120,7 @@ export async function audit(db: Database, options: AuditOptions = {}): Promise<A
       timeoutMs: AUDIT_TIMEOUT_MS,
     },
   );
+  if (rowsHold) await inTransaction(db, (tx) => saveHeldAt(tx, ledger.readAt));
   if (ledger.findings.every(({ rows }) => rows.length === 0)) {
     for (let from = 0; from < ledger.checkpoints.length; from += CHECKPOINTS_PER_QUERY) {
       const places = ledger.checkpoints.slice(from, from + CHECKPOINTS_PER_QUERY);
@@ -171,16 +173,25 @@ async function judge(
   tx: Tx,
   decode: Decode,
   { graceS, published, step, ...scope }: JudgeScope,
-): Promise<{ report: AuditReport; ledger: LedgerReport; topics: TopicsReport | undefined }> {
+): Promise<{
+  report: AuditReport;
+  ledger: LedgerReport;
+  topics: TopicsReport | undefined;
+  /** Every check of the rows that keeps to a scope. */
+  rowsHold: boolean;
+}> {
   // Opens the snapshot. Ages are judged by this moment: what has grown old while the audit ran was young in what it sees.
   const { now: readAt } = await auditMoments(tx);
   const lateBefore = new Date(readAt.getTime() - graceS * 1_000);
   const findings: AuditFinding[] = [];
   const add = (check: string, guarantees: string, rows: Row[]): void =>
     void findings.push({ check, guarantees, holds: rows.length === 0, rows });
-  for (const { name, guarantees, offenders } of AUDIT_CHECKS) {
-    add(name, guarantees, await step(name, tx.$queryRaw<Row[]>(offenders(ROWS_MAX, lateBefore))));
-  }
+  const holds = (name: string): boolean =>
+    findings.some((finding) => finding.check === name && finding.holds);
+  const orders = await step('orders to look at', ordersScope(tx, scope));
+  for (const check of AUDIT_CHECKS)
+    add(check.name, check.guarantees, await step(check.name, offendersOf(tx, check, orders, lateBefore)));
+  const rowsHold = AUDIT_CHECKS.every(({ name, isEverywhere }) => isEverywhere === true || holds(name));
   const ledger = await step('ledger', auditLedger(tx, decode, { ...scope, rowsMax: ROWS_MAX }));
   for (const { check, guarantees, rows } of ledger.findings) add(check, guarantees, rows);
   const topicsScope = { isFull: ledger.isFull, readAt, lateBefore, rowsMax: ROWS_MAX };
@@ -202,7 +213,24 @@ async function judge(
         : { isRead: true, ...topics.counts },
     negativeBalances: await negativeBalances(tx),
   };
-  return { report, ledger, topics };
+  return { report, ledger, topics, rowsHold };
+}
+
+/** At most `ROWS_MAX` rows, of the orders in the scope. */
+async function offendersOf(
+  tx: Tx,
+  { offenders, isEverywhere }: AuditCheck,
+  orders: OrdersScope,
+  lateBefore: Date,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const only of conditionsOf(isEverywhere === true ? { orderIds: undefined } : orders)) {
+    if (rows.length >= ROWS_MAX) break;
+    rows.push(
+      ...(await tx.$queryRaw<Row[]>(offenders({ rowsMax: ROWS_MAX - rows.length, lateBefore, only }))),
+    );
+  }
+  return rows;
 }
 
 async function judgeTopics(
@@ -223,11 +251,11 @@ async function judgeTopics(
 async function countsOf(tx: Tx): Promise<AuditReport['counts']> {
   const [counts] = await tx.$queryRaw<CountsRow[]>`
     SELECT (SELECT COUNT(*) FROM payment_events) AS payments,
-           (SELECT COUNT(*) FROM payment_events WHERE is_payment_done) AS paid,
-           (SELECT COUNT(*) FROM payment_events WHERE is_payment_done AND NOT is_wallet_done) AS in_flight,
-           (SELECT COUNT(*) FROM wallet_transactions) AS ledger_lines,
+           (SELECT COUNT(*) FROM payment_events WHERE status IN ('SUCCESS', 'PARTIAL_CANCELED', 'CANCELED')) AS paid,
+           (SELECT COUNT(*) FROM payment_events WHERE is_payment_done AND is_wallet_done = FALSE) AS in_flight,
+           (SELECT CAST(COALESCE(SUM(last_seq), 0) AS SIGNED) FROM wallets) AS ledger_lines,
            (SELECT COUNT(*) FROM dead_letters WHERE status <> 'RESOLVED') AS parked,
-           (SELECT COUNT(*) FROM payment_events p WHERE is_payment_done AND NOT is_wallet_done AND EXISTS (
+           (SELECT COUNT(*) FROM payment_events p WHERE is_payment_done AND is_wallet_done = FALSE AND EXISTS (
               SELECT 1 FROM dead_letters d WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED'
                 AND d.consumer IN ('wallet-service', 'payment-service'))) AS parked_orders`;
   if (counts === undefined) throw new Error('a SELECT without a row');

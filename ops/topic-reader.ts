@@ -39,6 +39,7 @@ export interface TopicReader {
 }
 
 const RETRIES = 3;
+const JOIN_RETRIES = 8;
 const PAGE_BYTES_MAX = 262_144;
 const FETCH_WAIT_MS = 50;
 const SESSION_TIMEOUT_MS = 60_000;
@@ -137,7 +138,8 @@ class Reading {
       maxBytesPerPartition: PAGE_BYTES_MAX,
       readUncommitted: false,
       allowAutoTopicCreation: false,
-      retry: { retries: RETRIES, restartOnFailure: async () => false },
+      // A broker's first group waits until the topic of the groups is there.
+      retry: { retries: JOIN_RETRIES, restartOnFailure: async () => false },
     });
   }
 
@@ -189,6 +191,8 @@ class Reading {
         }
       },
     });
+    // It has crashed before it began: there is nothing to seek in.
+    if (this.#failure !== undefined) return;
     // Of a partition without news only what comes from now on is fetched, and ignored.
     for (const { topic, partition, from } of this.stretches)
       consumer.seek({ topic: this.#nameOf(topic), partition, offset: String(from) });
