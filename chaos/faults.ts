@@ -9,7 +9,7 @@ import { hit, missed, type Fault } from './injected';
 import type { LinkFault } from './proxy';
 import type { Random } from './random';
 import { STEP_KILLS } from './step-kills';
-import { LINKS, TARGETS, type Target } from './system';
+import { LINKS, TARGETS, type ChaosSystem, type Target } from './system';
 
 const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
 
@@ -63,36 +63,78 @@ const link = (name: (typeof LINKS)[number], fault: LinkFault): Fault => ({
 });
 
 const FILL_ROW_BYTES = 1_000_000;
+const FILL_ROW_BYTES_MIN = 1_000;
 const TABLE_FULL = 1114;
+const ROOM_MS_MAX = 60_000;
+const ROOM_POLL_MS = 500;
+
+/** @returns rows of ballast until nothing more went in */
+async function fillDisk(system: ChaosSystem): Promise<number> {
+  const root = await system.asRoot();
+  try {
+    await root.query(
+      'CREATE TABLE IF NOT EXISTS chaos_ballast (no INT AUTO_INCREMENT PRIMARY KEY, pad LONGBLOB)',
+    );
+    // What only fills the disk need not go through the binlog.
+    await root.query('SET SESSION sql_log_bin = 0');
+    let rows = 0;
+    for (let size = FILL_ROW_BYTES; size > FILL_ROW_BYTES_MIN;) {
+      try {
+        await root.query('INSERT INTO chaos_ballast (pad) VALUES (REPEAT("x", ?))', [size]);
+        rows += 1;
+      } catch (error) {
+        if ((error as { errno?: number }).errno !== TABLE_FULL) throw error;
+        size = Math.floor(size / 4);
+      }
+    }
+    return rows;
+  } finally {
+    await root.end().catch(() => {});
+  }
+}
+
+/**
+ * The way out of a full disk. A server that has died of it, as InnoDB does when it has no room to roll back in, is given a
+ * larger one.
+ *
+ * @returns whether it had died
+ */
+async function makeRoom(system: ChaosSystem): Promise<boolean> {
+  const deadline = performance.now() + ROOM_MS_MAX;
+  let hasDied = false;
+  for (;;) {
+    try {
+      const root = await system.asRoot();
+      try {
+        await root.query('DROP TABLE IF EXISTS chaos_ballast');
+        return hasDied;
+      } finally {
+        await root.end().catch(() => {});
+      }
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      if (!hasDied) system.enlargeDisk();
+      hasDied = true;
+      await sleep(ROOM_POLL_MS);
+    }
+  }
+}
 
 const diskFull: Fault = {
   name: 'database has no room left',
   async run(system, random) {
-    const root = await system.asRoot();
+    const ms = lasting(random);
+    let rows: number | undefined;
+    let hasDied: boolean;
     try {
-      await root.query(
-        'CREATE TABLE IF NOT EXISTS chaos_ballast (no INT AUTO_INCREMENT PRIMARY KEY, pad LONGBLOB)',
-      );
-      // What only fills the disk need not go through the binlog.
-      await root.query('SET SESSION sql_log_bin = 0');
-      let size = FILL_ROW_BYTES;
-      let rows = 0;
-      while (size > 1_000) {
-        try {
-          await root.query('INSERT INTO chaos_ballast (pad) VALUES (REPEAT("x", ?))', [size]);
-          rows += 1;
-        } catch (error) {
-          if ((error as { errno?: number }).errno !== TABLE_FULL) throw error;
-          size = Math.floor(size / 4);
-        }
-      }
-      const ms = lasting(random);
+      // It may die before it is quite full: others write at the same time.
+      rows = await fillDisk(system).catch(() => undefined);
       await sleep(ms);
-      return hit(`after ${rows} rows of ballast, for ${seconds(ms)}`);
     } finally {
-      await root.query('DROP TABLE IF EXISTS chaos_ballast');
-      await root.end();
+      hasDied = await makeRoom(system);
     }
+    if (rows === undefined && !hasDied) return missed('the disk could not be filled');
+    return hit(hasDied ? 'the server died of it' : `after ${rows} rows of ballast, for ${seconds(ms)}`);
   },
 };
 

@@ -33,6 +33,8 @@ export interface ChaosSystem {
   ops: Database;
   /** A connection as the database's administrator, not through a link. */
   asRoot(): Promise<Connection>;
+  /** From its next start on, MySQL has more room. */
+  enlargeDisk(): void;
   signal(target: Target, signal: NodeJS.Signals): Promise<void>;
   /** Sets the clock of our process off by so many seconds; false where that cannot be done. */
   shiftClock(target: ServiceName, seconds: number): boolean;
@@ -54,6 +56,11 @@ const RESTART_FIRST_MS = 500;
 const RESTART_MAX_MS = 4_000;
 /** The tablespace that all tables lie in, so that it can be full. */
 const TABLESPACE_MIB = 768;
+const MORE_TABLESPACE_MIB = 128;
+const mysqlOptions = (tablespaceMib: number): string[] => [
+  '--innodb-file-per-table=0',
+  `--innodb-data-file-path=ibdata1:12M:autoextend:max:${tablespaceMib}M`,
+];
 
 const FAKETIME_PATHS = [
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
@@ -193,10 +200,7 @@ async function stackOf(
   kafkaProxiedPort: number,
 ): Promise<RunningStack> {
   config.stack.kafkaProxied = { port: kafkaProxiedPort, advertisedPort: links.kafka.port };
-  config.stack.mysqlOptions = [
-    '--innodb-file-per-table=0',
-    `--innodb-data-file-path=ibdata1:12M:autoextend:max:${TABLESPACE_MIB}M`,
-  ];
+  config.stack.mysqlOptions = mysqlOptions(TABLESPACE_MIB);
   // Debezium's way to the database is a link, too.
   config.env['CDC_DATABASE_PORT'] = String(links.binlog.port);
   return stackUp(config.stack, {
@@ -238,6 +242,7 @@ export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem>
     say(event.event === 'running' ? 'connector runs again' : `connector: ${event.reason}`),
   );
   const ops = openDatabase(databaseUrl('ops', config.env), 3);
+  let tablespaceMib = TABLESPACE_MIB;
   const { rootUser: user, rootPassword: password, database, port, host } = stack.endpoints.mysql;
   return {
     config,
@@ -249,7 +254,17 @@ export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem>
       wallet: urlOf(config, 'wallet'),
       simulator: urlOf(config, 'simulator'),
     },
-    asRoot: () => createConnection({ host, port, user, password, database, allowPublicKeyRetrieval: true }),
+    async asRoot() {
+      const account = { host, port, user, password, database, allowPublicKeyRetrieval: true };
+      const connection = await createConnection(account);
+      // Whoever uses it hears of its end by the next statement. Without a listener it would end the process.
+      connection.on('error', () => {});
+      return connection;
+    },
+    enlargeDisk() {
+      tablespaceMib += MORE_TABLESPACE_MIB;
+      config.stack.mysqlOptions = mysqlOptions(tablespaceMib);
+    },
     signal: (target, name) => (isServer(target) ? stack.kill(target, name) : processes.signal(target, name)),
     shiftClock: (target, seconds) => processes.shiftClock(target, seconds),
     async secondWallet() {
