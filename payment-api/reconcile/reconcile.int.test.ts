@@ -292,11 +292,7 @@ describe('the sellers’ ledger', () => {
        VALUES (1, 1000000 + ?, ?, 1, 0, 0, ?, UUID(), UUID(), '', NOW(3))`,
       [type === 'CREDIT' ? 1 : 2, type, orderId],
     );
-    expect((await books.run(date)).report).toMatchObject({
-      differenceCount: 0,
-      inFlight: [{ code, orderId }],
-    });
-    await isOld(orderId);
+    // Also of an order that was paid a moment ago.
     expect(await books.differences(date, { repair: true })).toEqual([code]);
   });
 

@@ -212,9 +212,11 @@ function judgeLedger(comparison: Comparison, ours: OurPayment): Judged[] {
   });
   const book = (short: Code, over: Code, has: Won, wants: Won): Judged[] => {
     if (has === wants) return [];
-    // Too much is as young as too little: either ends, or is named once the grace is over.
-    const as = isYoung(comparison, ours.lastEventAt) ? 'in-flight' : 'difference';
-    const code = has < wants ? short : over;
+    // What is missing may still come. Too much never passes: the ledger books only what was committed here before, and
+    // both were read in one snapshot.
+    const isOver = has > wants;
+    const as = !isOver && isYoung(comparison, ours.lastEventAt) ? 'in-flight' : 'difference';
+    const code = isOver ? over : short;
     const here = { ...ourSide(ours), amount: wants };
     return [{ as, finding: { ...ourFinding(code, ours), here, ledger: ledger(has) } }];
   };
