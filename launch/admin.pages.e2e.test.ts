@@ -1,3 +1,4 @@
+import { paymentStatus } from '#payment-api/payment/parameters';
 import { until, type Json } from './e2e.fixture';
 import {
   askRefund,
@@ -6,6 +7,7 @@ import {
   expectHeadline,
   KOREAN_TIME,
   openPayment,
+  paidAtInKorea,
   pspCalls,
   refusedOrder,
   signIn,
@@ -93,6 +95,10 @@ describeInBrowser('an administrator in a browser', (world) => {
     await page.goto(`${world.shop}/admin`);
     await signIn(world, page);
     await page.locator(`a[href="#order=${paid}"]`).waitFor();
+    const offered = await page
+      .locator('#status option')
+      .evaluateAll((options: Json[]) => options.map(({ value }) => value));
+    expect(offered.toSorted()).toEqual(['', ...paymentStatus.options].toSorted());
     await page.getByLabel('상태', { exact: true }).selectOption('NOT_STARTED');
     await page.locator(`a[href="#order=${paid}"]`).waitFor({ state: 'detached' });
     const shown = async (): Promise<string[]> =>
@@ -282,17 +288,22 @@ describeInBrowser('an administrator in a browser', (world) => {
       const orderId = await refusedOrder(world, code);
       const { page } = await world.visit({ locale });
       await openPayment(world, page, orderId);
-      await page.locator('#detail-message.bad', { hasText: reason }).waitFor();
+      const message = page.locator('#detail-message.bad');
+      await message.waitFor();
+      expect(await message.innerText()).toBe(reason);
     },
   );
 
   test('When the administrator is elsewhere in the world, then every time is Korea’s and says so', async () => {
     const orderId = await settled([1]);
+    const time = await paidAtInKorea(world, orderId);
     const { page } = await world.visit({ timezoneId: 'America/New_York' });
     await page.goto(`${world.shop}/admin`);
     await signIn(world, page);
     const row = page.locator(`a[href="#order=${orderId}"]`);
-    expect(await row.locator('.parts > span').first().innerText()).toMatch(KOREAN_TIME);
+    const shown = await row.locator('.parts > span').first().innerText();
+    expect(shown).toMatch(KOREAN_TIME);
+    expect(shown).toContain(time);
     await row.click();
     expect(await page.locator('.moves .soft').first().innerText()).toMatch(/\d\d:\d\d:\d\d\sKST · /);
     await page.goto(`${world.wallets}/#seller=1`);

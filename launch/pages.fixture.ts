@@ -218,3 +218,10 @@ export async function refusedOrder({ river }: PagesWorld, errorCode: string): Pr
 
 /** A time as somebody who reads Korean is shown it. */
 export const KOREAN_TIME = /^\d{4}년 \d{1,2}월 \d{1,2}일 \d\d:\d\d:\d\d\sKST$/;
+
+/** The hour, minute and second in Korea at which an order was paid. */
+export async function paidAtInKorea({ river }: PagesWorld, orderId: string): Promise<string> {
+  const { approvedAt } = await river.ops.paymentEvent.findUniqueOrThrow({ where: { orderId } });
+  if (approvedAt === null) throw new Error(`${orderId} is not paid`);
+  return approvedAt.toLocaleTimeString('en-GB', { timeZone: 'Asia/Seoul' });
+}

@@ -1,23 +1,17 @@
 import { z } from 'zod';
+import { kstClock, kstEpochMs } from '#kit/kst';
 
-// Sellers and their bookkeeping live in Korea: a day is a day of Korea Standard Time, which has no summer time.
-const KST_OFFSET_MS = 9 * 60 * 60 * 1000;
+// Sellers and their bookkeeping live in Korea: a day is a day of Korea Standard Time.
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
 /** A `+` that was not escaped in a query arrives as a blank. */
 const MOMENT = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(:\d{2}(?:\.\d{1,3})?)?(Z|[+\- ]\d{2}:\d{2})$/;
 
 const HOW = 'must be a day of Korea (YYYY-MM-DD), or a moment with its offset (2026-11-22T09:00:00+09:00)';
 
 /** Midnight of a day in Korea, in milliseconds; `undefined` for a day that no calendar has. */
-function midnightMs(text: string): number | undefined {
-  const [, year, month, day] = DAY.exec(text) ?? [];
-  const utcMs = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
-  // Date.parse takes the 31st of February for the 3rd of March.
-  if (Number.isNaN(utcMs) || new Date(utcMs).toISOString().slice(0, 10) !== text) return undefined;
-  return utcMs - KST_OFFSET_MS;
-}
+const midnightMs = (text: string): number | undefined => kstEpochMs(`${text}T00:00:00`);
 
 function momentMs(text: string): number | undefined {
   const [, day, minutes, seconds = ':00', offset] = MOMENT.exec(text) ?? [];
@@ -54,5 +48,4 @@ export const isForwards = ({ from, to }: Period): boolean =>
   from === undefined || to === undefined || from < to;
 
 /** A moment as Korea's clocks show it, with its offset. */
-export const kstText = (moment: Date): string =>
-  new Date(moment.getTime() + KST_OFFSET_MS).toISOString().replace('Z', '+09:00');
+export const kstText = (moment: Date): string => `${kstClock(moment.getTime())}+09:00`;
