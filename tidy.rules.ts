@@ -186,6 +186,14 @@ const BANS: readonly Ban[] = [
     holds: (path) => isTypeScript(path) && !isTest(path) && !path.startsWith('bench/'),
   },
   {
+    pattern: /\bsystemClock\b|\bnew Date\(\)|\bDate\.now\(/,
+    message: 'no clock of the process: what stays in the books is dated by `databaseClock` (prisma/clock)',
+    holds: (path) =>
+      isTypeScript(path) &&
+      !isTest(path) &&
+      /^(wallet-consumer|payment-api\/acknowledge-settlement)\//.test(path),
+  },
+  {
     pattern: /\.\$transaction\s*\(/,
     message: 'no $transaction: its time limit tears transactions; use `inTransaction` (prisma/transaction)',
     holds: (path) => isTypeScript(path) && path !== 'prisma/transaction.ts',

@@ -55,7 +55,6 @@ runService(
         decode: createDecoder(openWriterSchemas(config.registry)),
         encode,
         ids: systemIds,
-        clock: systemClock,
         log,
         transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
         count: createAcknowledgementMetrics(register).count,

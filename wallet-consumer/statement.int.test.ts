@@ -42,7 +42,7 @@ interface Answer {
   };
 }
 const get = async (path: string): Promise<Answer> => (await (await fetchPath(path)).json()) as Answer;
-const settleAt = (moment: string) => consumer({ clock: () => new Date(moment) });
+const settleAt = (moment: string) => consumer({ clock: async () => new Date(moment) });
 
 /** Credits of 1,000 on three days of Korea, and a refund of the first on the third. */
 async function threeDays(): Promise<number> {

@@ -2,7 +2,6 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createDecoder, createEncoder } from '#contracts/codec';
 import { openWriterSchemas } from '#contracts/registry';
 import { WALLET_SERVICE } from '#contracts/topics';
-import { systemClock } from '#kit/clock';
 import { ConfigError } from '#kit/config';
 import { createHttpApp, listen } from '#kit/http';
 import { systemIds } from '#kit/ids';
@@ -12,6 +11,7 @@ import { createLog, type Logger } from '#kit/log';
 import { runUntilSignal } from '#kit/process';
 import { OWN_PAGES_POLICY } from '#kit/pages';
 import { Releases } from '#kit/releases';
+import { databaseClock } from '#prisma/clock';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { isDatabaseUnavailable } from '#prisma/transaction';
@@ -71,7 +71,7 @@ async function start(
       db,
       encode,
       decode: createDecoder(openWriterSchemas(config.registry)),
-      clock: systemClock,
+      clock: databaseClock,
       ids: systemIds,
       transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
       metrics: createSettlementMetrics(metrics),

@@ -3,7 +3,6 @@ import { Registry } from 'prom-client';
 import { RegistryUnavailableError } from '#contracts/codec';
 import type { CancellationSettled, PaymentSettled } from '#contracts/generated-types';
 import { HEADER } from '#contracts/topics';
-import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { createLog } from '#kit/log';
@@ -32,7 +31,6 @@ beforeAll(async () => {
     decode,
     encode,
     ids: systemIds,
-    clock: systemClock,
     log: createLog('worker', 'silent'),
     transactionTimeoutMs: 6_000,
     count(outcome) {

@@ -1,9 +1,9 @@
 import { UndecodableError, type Decode, type Encode } from '#contracts/codec';
 import { HEADER, PAYMENT_SERVICE } from '#contracts/topics';
-import type { Clock } from '#kit/clock';
 import type { Ids } from '#kit/ids';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import type { Logger } from '#kit/log';
+import { databaseClock } from '#prisma/clock';
 import type { Database, Tx } from '#prisma/database';
 import { arrivalOf, deadLettersFor, park, redriveOf, resolveDeadLetter } from '#prisma/dead-letters';
 import { ownDeadLetter } from '#prisma/dead-letters.rules';
@@ -25,7 +25,6 @@ export interface AcknowledgeWorld {
   decode: Decode;
   encode: Encode;
   ids: Ids;
-  clock: Clock;
   log: Logger;
   transactionTimeoutMs: number;
   /** Told of every message: how it ended. */
@@ -96,7 +95,11 @@ async function takeIn(
     const resolution = isNew
       ? `acknowledged as event ${arrival.eventId}`
       : 'had been acknowledged before, or was closed';
-    await resolveDeadLetter(tx, PAYMENT_SERVICE, { id: past.own.id, resolution, now: world.clock() });
+    await resolveDeadLetter(tx, PAYMENT_SERVICE, {
+      id: past.own.id,
+      resolution,
+      now: await databaseClock(tx),
+    });
   }
   if (!isNew) return { kind: 'duplicate' };
   const type = event.record === 'wallet.PaymentSettled' ? 'CREDIT' : 'DEBIT';
@@ -136,13 +139,13 @@ async function parkOne(
   message: ConsumedMessage,
   { error, own }: { error: string; own: Past['own'] },
 ): Promise<void> {
-  const { ids, clock, encode, log } = world;
+  const { ids, encode, log } = world;
   const deadLetterId = own?.id ?? ids.eventId();
   log.error({ reason: error, eventId: arrivalOf(message).eventId, deadLetterId }, 'ALARM: message parked');
   await park(
     tx,
     encode,
-    { consumer: PAYMENT_SERVICE, deadLetterTopic: 'wallet_payment_dlq', parkedAt: clock() },
+    { consumer: PAYMENT_SERVICE, deadLetterTopic: 'wallet_payment_dlq', parkedAt: await databaseClock(tx) },
     [{ message, error, deadLetterId, isReopened: own !== undefined, eventId: ids.eventId() }],
   );
 }

@@ -65,7 +65,7 @@ export function lineHash(previousHash: string, line: Omit<LedgerLine, 'lineHash'
 
 /**
  * Writes bookings into wallets, in their order. The wallets passed in stay as they are. A line is never older than the
- * one before it, whatever the clocks of two consumers say: that is what statements by period rest on.
+ * one before it, also when the database's clock was set back: that is what statements by period rest on.
  *
  * @param wallets by seller number: a line is its seller's, and the seller's wallet has a number of its own
  * @returns the lines of each booking, and every wallet that has changed, by seller number

@@ -73,7 +73,7 @@ describe('booking a batch', () => {
     );
   });
 
-  it('When another consumer’s clock was ahead, then no line is older than the one before it', () => {
+  it('When the clock was set back, then no line is older than the one before it', () => {
     const share = (paymentOrderNo: number, sellerNo: number) => ({
       paymentOrderNo,
       sellerNo,

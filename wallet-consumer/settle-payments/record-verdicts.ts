@@ -1,7 +1,7 @@
 import type { Encode } from '#contracts/codec';
 import { WALLET_SERVICE } from '#contracts/topics';
-import type { Clock } from '#kit/clock';
 import type { Ids } from '#kit/ids';
+import type { DatabaseClock } from '#prisma/clock';
 import type { Tx } from '#prisma/database';
 import { park, resolveDeadLetter } from '#prisma/dead-letters';
 import { depart } from '#prisma/outbox';
@@ -12,7 +12,8 @@ import { createWallets, insertLines, lockWallets, saveOrders, saveWallets } from
 
 export interface Recorder {
   encode: Encode;
-  clock: Clock;
+  /** Of the ledger's lines and of what is parked. */
+  clock: DatabaseClock;
   ids: Pick<Ids, 'eventId'>;
 }
 
@@ -36,8 +37,8 @@ export async function recordSettled(
     sellerNos.filter((sellerNo) => walletless.has(sellerNo)),
   );
   const wallets = await lockWallets(tx, sellerNos);
-  // Read under the locks: a wallet's lines carry times in the order of its chain, clock permitting.
-  const now = clock();
+  // Read under the locks: a wallet's lines carry times in the order of its chain.
+  const now = await clock(tx);
   const { lines, heads } = book(
     settled.map(({ event, booking }) => ({ eventId: event.eventId, booking })),
     wallets,
@@ -66,16 +67,17 @@ export async function recordSettled(
 }
 
 /** Parks what cannot be settled, each message whole. */
-export function recordParked(
+export async function recordParked(
   tx: Tx,
   { encode, clock, ids }: Recorder,
   verdicts: readonly Verdict[],
 ): Promise<void> {
   const parked = verdicts.filter((verdict) => verdict.kind === 'park');
-  return park(
+  if (parked.length === 0) return;
+  await park(
     tx,
     encode,
-    { consumer: WALLET_SERVICE, deadLetterTopic: 'payment_wallet_dlq', parkedAt: clock() },
+    { consumer: WALLET_SERVICE, deadLetterTopic: 'payment_wallet_dlq', parkedAt: await clock(tx) },
     parked.map(({ event, error, deadLetterId, isReopened }) => ({
       message: event.message,
       error,

@@ -136,7 +136,7 @@ export function useSettlements() {
         db: test.db,
         encode,
         decode,
-        clock: () => NOW,
+        clock: async () => NOW,
         ids: systemIds,
         transactionTimeoutMs: 10_000,
         metrics: createSettlementMetrics(registry),
