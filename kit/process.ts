@@ -2,11 +2,13 @@ import type { Logger } from 'pino';
 import { ConfigError } from './config';
 import { createLog } from './log';
 import { Releases } from './releases';
+import { watchWallClock } from './wall-clock';
 
 /**
  * Runs a service process: SIGINT and SIGTERM release everything and exit 0; an unforeseen error releases and
- * exits 1, because a process whose state is unknown must not go on handling money. A release that hangs is cut
- * off after `releaseTimeoutMs`.
+ * exits 1, because a process whose state is unknown must not go on handling money. So does a wall clock that was set back:
+ * whoever starts the process again has one whose libraries count anew. A release that hangs is cut off after
+ * `releaseTimeoutMs`.
  */
 export function runUntilSignal(options: {
   log: Logger;
@@ -47,6 +49,7 @@ export function runUntilSignal(options: {
     if (isForeseen(error)) log.warn({ err: error }, 'a connection broke while it was set up');
     else fail(error);
   });
+  watchWallClock(fail);
   return { fail };
 }
 
