@@ -5,7 +5,7 @@ import { readDefinitions } from '#connect/definition';
 import { remove } from '#connect/rest';
 import { sleep } from '#kit/clock';
 import { createLog } from '#kit/log';
-import { hit, missed, type Fault } from './injected';
+import { hit, missed, skipped, type Fault } from './injected';
 import type { LinkFault } from './proxy';
 import type { Random } from './random';
 import { STEP_KILLS } from './step-kills';
@@ -217,7 +217,7 @@ const clockJump = (offsetS: number): Fault => ({
     const done = SERVICES.filter((target) => target !== 'simulator').map((target) =>
       system.shiftClock(target, offsetS),
     );
-    if (!done.every(Boolean)) return missed('skipped: install libfaketime');
+    if (!done.every(Boolean)) return skipped('libfaketime');
     await sleep(ms);
     for (const target of SERVICES) system.shiftClock(target, 0);
     return hit(`in API, worker and wallet consumer, for ${seconds(ms)}`);
@@ -256,6 +256,10 @@ const PAIRS: readonly (readonly [Target, Target])[] = TARGETS.flatMap((one, inde
 
 /** Every fault that stands alone. */
 export const FAULTS: readonly Fault[] = single;
+
+/** Whether a run of these alone would ever inject anything. */
+export const isFaultNamed = (text: string): boolean =>
+  [...single, ...PAIRS.flatMap((pair) => [kill(pair), stop(pair)])].some(({ name }) => name.includes(text));
 
 /**
  * The order of faults of a run: each of the single ones once, shuffled, then pairs and single ones by chance. The same for

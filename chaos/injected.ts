@@ -7,6 +7,8 @@ export interface Injected {
   what: string;
   /** False: the moment it was meant for did not come, or it could not be done here. */
   isHit: boolean;
+  /** False: what it needs is not installed. */
+  canBeDone: boolean;
 }
 
 /** One thing that goes wrong, and how it is put right again. */
@@ -17,5 +19,10 @@ export interface Fault {
   run(system: ChaosSystem, random: Random): Promise<Injected>;
 }
 
-export const hit = (what: string): Injected => ({ what, isHit: true });
-export const missed = (what: string): Injected => ({ what, isHit: false });
+export const hit = (what: string): Injected => ({ what, isHit: true, canBeDone: true });
+export const missed = (what: string): Injected => ({ what, isHit: false, canBeDone: true });
+export const skipped = (needs: string): Injected => ({
+  what: `skipped: install ${needs}`,
+  isHit: false,
+  canBeDone: false,
+});

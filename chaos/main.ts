@@ -1,10 +1,12 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '#kit/config';
 import { runLaunch } from '#launch/command';
 import { onInterruption } from '#launch/interruption';
 import { supervisorLine } from '#launch/screen';
 import { projectFolder } from '#stack/project';
 import { chaosArguments } from './config';
+import { isFaultNamed } from './faults';
 import { isPass, reportPage, summaryText } from './report';
 import { runChaos } from './run';
 import { chaosSystemUp } from './system';
@@ -13,6 +15,8 @@ const print = (text: string): void => void process.stderr.write(`${text}\n`);
 
 async function main(): Promise<number> {
   const { env, json, ...options } = chaosArguments(process.argv.slice(2));
+  if (options.only !== undefined && !isFaultNamed(options.only))
+    throw new ConfigError(`--only: no fault has "${options.only}" in its name`);
   const folder = join(projectFolder(), '.stack-chaos');
   const stackDir = join(folder, String(process.pid));
   const signal = onInterruption(print);

@@ -1,5 +1,6 @@
 import { sleep } from '#kit/clock';
 import { audit } from '#ops/audit';
+import { StackInterrupted } from '#stack/errors';
 import { opsConfig } from '#ops/config';
 import { auditedTopics } from '#ops/topic-reader';
 import { gather, orders } from './evidence';
@@ -112,23 +113,30 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
   });
   const sinceMs = performance.now();
   const injections: Injection[] = [];
+  const unshown: string[] = [];
   const isOver = (): boolean => performance.now() - sinceMs > minutes * 60_000 || signal?.aborted === true;
   try {
     for (const fault of chosen(scheduleOf(random), only)) {
-      for (let tries = 0; tries < TRIES_MAX && !isOver(); tries += 1) {
+      for (let tries = 1; !isOver(); tries += 1) {
         await sleep(random.between(0, PAUSE_MS_MAX), signal);
         const injection = await inject(system, fault, { random, sinceMs });
         injections.push(injection);
         say(injectionLine(injection));
         if (injection.recoveredAfterMs === undefined)
           for (const line of await parkedBecause(system)) say(`         ${line}`);
-        if (injection.isHit) break;
+        const { isHit, canBeDone } = injection;
+        if (isHit || !canBeDone) break;
+        if (tries < TRIES_MAX) continue;
+        unshown.push(`${fault.name}: missed ${TRIES_MAX} times, so nothing is shown of it`);
+        break;
       }
       if (isOver()) break;
     }
   } finally {
     await shoppers.stop();
   }
+  // Whoever has had enough does not wait for the system's rest.
+  if (signal?.aborted === true) throw new StackInterrupted();
   say('the load has ended');
   const restAfterMs = await untilRest(system, say);
   const statuses = new Map<string, number>();
@@ -141,6 +149,6 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
     statuses,
     answers: shoppers.answers,
     restAfterMs,
-    problems: await verdict(system, shoppers),
+    problems: [...(await verdict(system, shoppers)), ...unshown],
   };
 }

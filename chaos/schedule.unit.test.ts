@@ -1,4 +1,4 @@
-import { FAULTS, scheduleOf } from './faults';
+import { FAULTS, isFaultNamed, scheduleOf } from './faults';
 import { randomFrom } from './random';
 import { isPass, reportPage, summaryOf, summaryText, type ChaosResult } from './report';
 
@@ -25,6 +25,12 @@ test('Every fault comes once before any comes again, then pairs of every two pro
   expect(later.size).toBe(56);
 });
 
+test('When faults are chosen by a text that none has, then that is known before a run', () => {
+  expect(isFaultNamed(' + ')).toBe(true);
+  expect(isFaultNamed('no room')).toBe(true);
+  expect(isFaultNamed('SIGKIL api')).toBe(false);
+});
+
 test('Numbers stay in their bounds and reach both ends', () => {
   const random = randomFrom(3);
   const drawn = Array.from({ length: 1_000 }, () => random.between(2, 5));
@@ -36,9 +42,9 @@ const result: ChaosResult = {
   seed: 9,
   minutes: 1,
   injections: [
-    { name: 'SIGKILL api', atS: 1, what: 'a', isHit: true, recoveredAfterMs: 1_000 },
-    { name: 'SIGKILL api', atS: 9, what: '<b>', isHit: true, recoveredAfterMs: 3_000 },
-    { name: 'SIGSTOP mysql', atS: 20, what: 'c', isHit: true, recoveredAfterMs: 9_000 },
+    { name: 'SIGKILL api', atS: 1, what: 'a', isHit: true, canBeDone: true, recoveredAfterMs: 1_000 },
+    { name: 'SIGKILL api', atS: 9, what: '<b>', isHit: true, canBeDone: true, recoveredAfterMs: 3_000 },
+    { name: 'SIGSTOP mysql', atS: 20, what: 'c', isHit: true, canBeDone: true, recoveredAfterMs: 9_000 },
   ],
   orders: 3,
   statuses: new Map([['SUCCESS', 3]]),
@@ -57,7 +63,14 @@ test('The report has a line for each fault, the slowest first, and says nothing 
 });
 
 test('When the moment of a fault did not come, then it is not counted as survived, and is named', () => {
-  const late = { name: 'late', atS: 30, what: 'no batch came', isHit: false, recoveredAfterMs: 10 };
+  const late = {
+    name: 'late',
+    atS: 30,
+    what: 'no batch came',
+    isHit: false,
+    canBeDone: true,
+    recoveredAfterMs: 10,
+  };
   const text = summaryText({ ...result, injections: [...result.injections, late] });
   expect(text).toContain('3 faults of 2 kinds');
   expect(text).toContain('not hit, and so not shown: late');
@@ -69,7 +82,11 @@ test.each<[string, Partial<ChaosResult>]>([
   ['nothing came to rest', { restAfterMs: undefined }],
   [
     'a fault was never recovered from',
-    { injections: [{ name: 'x', atS: 1, what: '', isHit: true, recoveredAfterMs: undefined }] },
+    {
+      injections: [
+        { name: 'x', atS: 1, what: '', isHit: true, canBeDone: true, recoveredAfterMs: undefined },
+      ],
+    },
   ],
 ])('When %s, then the run has failed', (_what, over) => {
   expect(isPass(result)).toBe(true);
