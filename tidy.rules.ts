@@ -194,6 +194,11 @@ const BANS: readonly Ban[] = [
       /^(wallet-consumer|payment-api\/acknowledge-settlement)\//.test(path),
   },
   {
+    pattern: /\.\$disconnect\s*\(/,
+    message: 'no $disconnect: it tears running transactions; use `closeDatabase` (prisma/transaction)',
+    holds: (path) => isTypeScript(path) && !isTest(path) && path !== 'prisma/transaction.ts',
+  },
+  {
     pattern: /\.\$transaction\s*\(/,
     message: 'no $transaction: its time limit tears transactions; use `inTransaction` (prisma/transaction)',
     holds: (path) => isTypeScript(path) && path !== 'prisma/transaction.ts',

@@ -145,6 +145,7 @@ describe('a file that says what is banned', () => {
   it.each([
     ['wallet-consumer/a.ts', 'await db.$transaction(async (tx) => {});', /inTransaction/],
     ['wallet-consumer/a.ts', 'const p = kafka.producer({});', /no Kafka producer/],
+    ['ops/a.ts', 'await db.$disconnect();', /tears running transactions/],
     ['wallet-consumer/a/a.ts', 'clock: systemClock,', /no clock of the process/],
     ['payment-api/acknowledge-settlement/a.ts', 'const now = new Date();', /no clock of the process/],
     ['ops/a.ts', "const x = process.env['X'];", /config\.ts files only/],

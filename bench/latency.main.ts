@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { closeDatabase } from '#prisma/transaction';
 import { z } from 'zod';
 import { sleep } from '#kit/clock';
 import { CommandError, print, runOperation } from '#ops/command';
@@ -97,6 +98,6 @@ runOperation(async () => {
     print(values.json ? JSON.stringify(result) : [head, ...lines].join('\n'));
     return 0;
   } finally {
-    await db.$disconnect();
+    await closeDatabase(db);
   }
 });

@@ -9,6 +9,7 @@ import { SERVICE_NAMES, startService, urlOf, type Service, type ServiceName } fr
 import { prepare } from '#launch/system';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase, type Database } from '#prisma/database';
+import { closeDatabase } from '#prisma/transaction';
 import { SERVER_NAMES, type ServerName } from '#stack/config';
 import { freePorts } from '#stack/ports';
 import type { RunningStack } from '#stack/running';
@@ -273,7 +274,7 @@ export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem>
     },
     async down() {
       await connectors.stop();
-      await ops.$disconnect();
+      await closeDatabase(ops);
       await tearDown();
     },
   };

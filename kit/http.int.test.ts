@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { Writable } from 'node:stream';
 import pino from 'pino';
@@ -322,4 +323,30 @@ describe('listen', () => {
     idle.destroy();
     await expect(fetch(`http://127.0.0.1:${own.port}/late`)).rejects.toThrow();
   });
+
+  it('When a client is busy on one connection, then its next answer is the last: it does not hold up the end', async () => {
+    const own = await listen(app(), 0, '127.0.0.1');
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = () =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const asked = request({ agent, port: own.port, host: '127.0.0.1', path: '/late' }, (res) => {
+          res.resume().once('end', () => resolve(res.headers.connection));
+        });
+        asked.once('error', reject).end();
+      });
+    // Always the next request on its way before the answer has come.
+    const answers: (string | undefined)[] = [];
+    const busy = Promise.all(
+      Array.from({ length: 30 }, async () => void answers.push(await ask().catch(() => 'refused'))),
+    );
+    await sleep(450);
+    const startedMs = Date.now();
+    await own.close();
+    expect(Date.now() - startedMs).toBeLessThan(3_000);
+    await busy;
+    agent.destroy();
+    expect(answers).toContain('keep-alive');
+    expect(answers).toContain('close');
+    expect(answers.indexOf('refused')).toBeGreaterThan(answers.indexOf('close'));
+  }, 30_000);
 });

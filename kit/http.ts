@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES, createServer, type Server } from 'node:http';
+import { STATUS_CODES, createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, {
   type ErrorRequestHandler,
@@ -224,6 +224,13 @@ export interface RunningServer {
 /** @throws Error naming the port when another program listens there */
 export async function listen(app: Express, port: number, host: string): Promise<RunningServer> {
   const server: Server = createServer(app);
+  const running = new Set<ServerResponse>();
+  let isClosing = false;
+  server.prependListener('request', (_req, res) => {
+    running.add(res);
+    res.once('close', () => running.delete(res));
+    if (isClosing) res.shouldKeepAlive = false;
+  });
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   await new Promise<void>((resolve, reject) => {
@@ -240,6 +247,9 @@ export async function listen(app: Express, port: number, host: string): Promise<
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
+        // A client with a busy connection would go on over it: its next answer is the last.
+        isClosing = true;
+        for (const res of running) res.shouldKeepAlive = false;
         const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
         server.close(() => {
           clearTimeout(cutOff);

@@ -3,6 +3,7 @@ import { opsConfig } from '#ops/config';
 import { auditedTopics } from '#ops/topic-reader';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
+import { closeDatabase } from '#prisma/transaction';
 import { StackError } from '#stack/errors';
 import { runLaunch } from './command';
 import { readLaunchConfig } from './config';
@@ -23,7 +24,7 @@ async function main(): Promise<number> {
       print(`\n${auditText(report)}`);
       return report.holds ? 0 : 1;
     } finally {
-      await db.$disconnect();
+      await closeDatabase(db);
     }
   } finally {
     await system.down();

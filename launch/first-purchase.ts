@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
+import { closeDatabase } from '#prisma/transaction';
 import { traceOrder, timelineText } from '#ops/trace';
 import { print } from './screen';
 import { buy, type Purchase } from './purchase';
@@ -23,7 +24,7 @@ export async function showPurchase({ config, services }: RunningSystem): Promise
   try {
     print(timelineText(await traceOrder(db, orderId)));
   } finally {
-    await db.$disconnect();
+    await closeDatabase(db);
   }
   print(`sellers credited ${settledAfterMs} ms after the confirm's answer; npm run trace -- ${orderId}`);
   return purchase;

@@ -6,6 +6,7 @@ import { publishContracts } from '#ops/publish-contracts';
 import { opsConfig } from '#ops/config';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
+import { closeDatabase } from '#prisma/transaction';
 import { migrate, seed } from '#prisma/migrate';
 import { throwIfInterrupted } from '#stack/errors';
 import type { RunningStack } from '#stack/running';
@@ -67,7 +68,7 @@ export async function prepare(config: LaunchConfig, report: SystemReport): Promi
       const published = await publishContracts(opsConfig(env).registry, db);
       return [undefined, `${published.length} published`];
     } finally {
-      await db.$disconnect();
+      await closeDatabase(db);
     }
   });
   await timed(report, 'connector', async () => {

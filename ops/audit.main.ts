@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { closeDatabase } from '#prisma/transaction';
 import { openWriterSchemas } from '#contracts/registry';
 import { audit, auditText } from './audit';
 import { CommandError, print, runOperation } from './command';
@@ -43,6 +44,6 @@ runOperation(async () => {
     print(json ? JSON.stringify(report, plain) : auditText(report));
     return report.holds ? 0 : 1;
   } finally {
-    await db.$disconnect();
+    await closeDatabase(db);
   }
 });

@@ -6,6 +6,7 @@ import { readRecordSchemas } from '#contracts/records';
 import { checkCompatibility, listSchemas } from '#contracts/registry';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
+import { closeDatabase } from '#prisma/transaction';
 import { CommandError, print, runOperation } from './command';
 import { opsConfig } from './config';
 import { publishContracts } from './publish-contracts';
@@ -42,7 +43,7 @@ async function publish(json: boolean): Promise<number> {
     print(json ? JSON.stringify(published) : lines.join('\n'));
     return 0;
   } finally {
-    await db.$disconnect();
+    await closeDatabase(db);
   }
 }
 

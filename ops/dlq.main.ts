@@ -3,6 +3,7 @@ import { createDecoder } from '#contracts/codec';
 import { openWriterSchemas } from '#contracts/registry';
 import { systemIds } from '#kit/ids';
 import type { Database } from '#prisma/database';
+import { closeDatabase } from '#prisma/transaction';
 import { CommandError, print, runOperation } from './command';
 import { operatorName, opsConfig } from './config';
 import { openOpsDatabase } from './database';
@@ -96,6 +97,6 @@ runOperation(async () => {
   try {
     return await run(db, command, id, values);
   } finally {
-    await db.$disconnect();
+    await closeDatabase(db);
   }
 });

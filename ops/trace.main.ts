@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { closeDatabase } from '#prisma/transaction';
 import { CommandError, print, runOperation } from './command';
 import { openOpsDatabase } from './database';
 import { traceOrder, traceText } from './trace';
@@ -18,6 +19,6 @@ runOperation(async () => {
     print(values.json ? JSON.stringify(trace, plain) : traceText(trace));
     return 0;
   } finally {
-    await db.$disconnect();
+    await closeDatabase(db);
   }
 });

@@ -6,7 +6,7 @@ import { OWN_PAGES_POLICY } from '#kit/pages';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
-import { isDatabaseUnavailable } from '#prisma/transaction';
+import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
 import { createEncoder } from '#contracts/codec';
 import { CANCEL_SPACING_MS, serverConfig } from './config';
 import { paymentRoutes } from './routes';
@@ -19,7 +19,7 @@ runService(
   async (config, { log, releases }) => {
     collectDefaultMetrics();
     const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
-    releases.push('database', () => db.$disconnect());
+    releases.push('database', () => closeDatabase(db));
     const breakerOpen = new Gauge({
       name: 'payment_psp_breaker_open',
       help: '1 while the PSP is taken for down and nothing new is begun there',

@@ -7,7 +7,7 @@ import { systemIds } from '#kit/ids';
 import { createKafka } from '#kit/kafka';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
-import { isDatabaseUnavailable } from '#prisma/transaction';
+import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
 import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
 import { createAcknowledgementMetrics } from './acknowledge-settlement/acknowledge-settlement.metrics';
@@ -29,7 +29,7 @@ runService(
       labelNames: ['kind', 'outcome'],
     });
     const db = openDatabase(config.databaseUrl, config.databaseConnections, SERVICE_LIMITS);
-    releases.push('database', () => db.$disconnect());
+    releases.push('database', () => closeDatabase(db));
     await refuseMovedIds(db, config.registry, log);
     const encode = createEncoder(await loadSchemaIds(db));
     const recovery = startRecovery(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openTestDatabase, type TestDatabase } from './database.fixture';
-import { inTransaction } from './transaction';
+import { openDatabase } from './database';
+import { closeDatabase, inTransaction, isDatabaseUnavailable } from './transaction';
 
 // A transaction is whole or not at all, also when its time runs out in the middle of a statement. Prisma's own time limit
 // does not hold that: it rolls back behind the running statement, and what the work sends next is committed by itself.
@@ -69,3 +70,47 @@ test.each([
   },
   60_000,
 );
+
+/** Six parts, with time between them for somebody to close the database. */
+function writeParts(db: TestDatabase['db'], run: string, pauseMs: number): Promise<string> {
+  return inTransaction(
+    db,
+    async (tx) => {
+      for (let part = 1; part <= 6; part += 1) {
+        await tx.$executeRaw`INSERT INTO torn VALUES (${run}, ${part})`;
+        if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    },
+    { attemptsMax: 1 },
+  ).then(
+    () => 'committed',
+    () => 'rolled back',
+  );
+}
+
+test('When the database is closed while transactions run, then each is whole, and new ones are refused', async () => {
+  for (let round = 0; round < 12; round += 1) {
+    const db = openDatabase(database.url('wallet'), 4);
+    await db.$queryRaw`SELECT 1`;
+    const runs = [randomUUID(), randomUUID(), randomUUID()];
+    const written = runs.map((run) => writeParts(db, run, 0));
+    await new Promise((resolve) => setTimeout(resolve, round * 2));
+    const closed = closeDatabase(db);
+    const refused = await inTransaction(db, async () => {}).catch((error: unknown) => error);
+    expect(isDatabaseUnavailable(refused)).toBe(true);
+    await closed;
+    expect(await Promise.all(written)).toEqual(['committed', 'committed', 'committed']);
+    for (const run of runs) expect([round, await partsOf(run)]).toEqual([round, [1, 2, 3, 4, 5, 6]]);
+  }
+}, 60_000);
+
+test('When a transaction outlasts the grace, then its connection is left to it: nothing is cut out of its middle', async () => {
+  const db = openDatabase(database.url('wallet'), 2);
+  const run = randomUUID();
+  const written = writeParts(db, run, 100);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  await expect(closeDatabase(db, 50)).rejects.toThrow('1 transactions still run');
+  expect(await written).toBe('committed');
+  expect(await partsOf(run)).toEqual([1, 2, 3, 4, 5, 6]);
+  await closeDatabase(db);
+});

@@ -20,6 +20,28 @@ export interface TransactionOptions {
 const PRISMA_TIMEOUT_MS = 2 ** 31 - 1;
 const BACKOFF_BASE_MS = 15;
 const ACQUIRE_TIMEOUT_MS = 5_000;
+const CLOSE_GRACE_MS = 4_000;
+
+interface Transactions {
+  open: number;
+  isClosing: boolean;
+  /** Called when the last open one has ended. */
+  onNone: () => void;
+}
+const transactionsOf = new WeakMap<Database, Transactions>();
+
+function transactionsIn(db: Database): Transactions {
+  const known = transactionsOf.get(db);
+  if (known !== undefined) return known;
+  const none: Transactions = { open: 0, isClosing: false, onNone: () => {} };
+  transactionsOf.set(db, none);
+  return none;
+}
+
+/** The database is being closed: nothing new is begun. */
+class DatabaseClosingError extends Error {
+  override readonly name = 'DatabaseClosingError';
+}
 
 /** MySQL's error number behind an error of Prisma or of the driver; `undefined` when there is none. */
 export function mysqlErrorNumber(error: unknown): number | undefined {
@@ -60,7 +82,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const number = mysqlErrorNumber(error) ?? 0;
   // The driver numbers its own errors (connection refused, lost, none free) from 45000.
   if (UNAVAILABLE.has(number) || (number >= 45_000 && number < 46_000)) return true;
-  if (isTooSlow(error)) return true;
+  if (isTooSlow(error) || error instanceof DatabaseClosingError) return true;
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' && UNAVAILABLE_PRISMA.has(code);
 }
@@ -104,6 +126,24 @@ export function isDuplicateKey(error: unknown): boolean {
 }
 
 /**
+ * Closes a pool once its transactions have ended; new ones are refused. Prisma's own `$disconnect` rolls back what is open
+ * and lets the work go on: a statement that it was just sending is then committed by itself. Whoever still runs after the
+ * grace keeps his connection: the end of the process breaks it, and MySQL rolls back.
+ *
+ * @throws Error when transactions outlast `graceMs`; nothing is closed then
+ */
+export async function closeDatabase(db: Database, graceMs = CLOSE_GRACE_MS): Promise<void> {
+  const transactions = transactionsIn(db);
+  transactions.isClosing = true;
+  if (transactions.open > 0) {
+    const none = new Promise<'none'>((resolve) => (transactions.onNone = () => resolve('none')));
+    if ((await Promise.race([none, delay(graceMs, 'late', { ref: false })])) === 'late')
+      throw new Error(`${transactions.open} transactions still run after ${graceMs} ms`);
+  }
+  await db.$disconnect();
+}
+
+/**
  * Runs `work` in one transaction. A deadlock or a lock wait time-out repeats the whole of it, with growing, jittered
  * pauses, at most `attemptsMax` times: `work` must not do anything that cannot be done again.
  */
@@ -111,6 +151,26 @@ export async function inTransaction<T>(
   db: Database,
   work: (tx: Tx) => Promise<T>,
   { isolation = 'ReadCommitted', attemptsMax = 6, timeoutMs = 15_000, onRetry }: TransactionOptions = {},
+): Promise<T> {
+  const transactions = transactionsIn(db);
+  if (transactions.isClosing) throw new DatabaseClosingError('the database is being closed');
+  transactions.open += 1;
+  try {
+    return await repeated(db, work, { isolation, attemptsMax, timeoutMs, onRetry });
+  } finally {
+    transactions.open -= 1;
+    if (transactions.open === 0) transactions.onNone();
+  }
+}
+
+type Repetition = Required<Omit<TransactionOptions, 'onRetry'>> & {
+  onRetry: TransactionOptions['onRetry'] | undefined;
+};
+
+async function repeated<T>(
+  db: Database,
+  work: (tx: Tx) => Promise<T>,
+  { isolation, attemptsMax, timeoutMs, onRetry }: Repetition,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -14,7 +14,7 @@ import { Releases } from '#kit/releases';
 import { databaseClock } from '#prisma/clock';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
-import { isDatabaseUnavailable } from '#prisma/transaction';
+import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
 import { readWalletConfig, type WalletConfig } from './config';
 import { walletRoutes } from './routes';
 import { createSettlementConsumer } from './settle-payments/settle-payments.consumer';
@@ -33,7 +33,7 @@ async function start(
   fail: (error: unknown) => void,
 ): Promise<void> {
   const db = openDatabase(config.databaseUrl, config.databaseConnectionsMax, SERVICE_LIMITS);
-  releases.push('database', () => db.$disconnect());
+  releases.push('database', () => closeDatabase(db));
   const encode = createEncoder(await loadSchemaIds(db));
   await refuseMovedIds(db, config.registry, log);
 

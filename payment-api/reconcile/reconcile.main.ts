@@ -7,7 +7,7 @@ import { createLog, type Logger } from '#kit/log';
 import { DatabaseUrlError } from '#prisma/connection';
 import { openDatabase } from '#prisma/database';
 import { ContractsNotPublishedError, loadSchemaIds } from '#prisma/event-schemas';
-import { isDatabaseUnavailable } from '#prisma/transaction';
+import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
 import { CANCEL_SPACING_MS, reconcileConfig, type ReconcileConfig } from '../config';
 import type { TakeOverWorld } from '../payment/recover-payment';
 import { createTossClient } from '../toss/toss-client';
@@ -46,7 +46,8 @@ async function main(): Promise<number> {
     process.stdout.write(`${text}\n`);
     return result.report.differenceCount === 0 ? 0 : 1;
   } finally {
-    await Promise.all([books.$disconnect(), repairing?.$disconnect()]);
+    await closeDatabase(books);
+    if (repairing !== undefined) await closeDatabase(repairing);
   }
 }
 
