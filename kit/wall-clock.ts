@@ -29,7 +29,9 @@ export function watchWallClock(
     ahead = now;
     if (backMs > TOLERATED_MS)
       onSetBack(
-        new ClockSetBackError(`the wall clock was set back by ${backMs} ms: what counts with it stands still`),
+        new ClockSetBackError(
+          `the wall clock was set back by ${backMs} ms: what counts with it stands still`,
+        ),
       );
   }, LOOK_MS);
   timer.unref();
