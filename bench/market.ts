@@ -29,6 +29,12 @@ interface Head {
   hash: string;
 }
 
+interface Line {
+  paymentOrderNo: number;
+  sellerNo: number;
+  amount: number;
+}
+
 interface Event {
   topic: 'payment' | 'wallet';
   id: string;
@@ -205,35 +211,10 @@ class GrowingMarket implements Market {
       status: 'DONE',
     });
     const events = isCanceled ? 2 : 1;
-    batch.add('payments', [
-      no,
-      1,
-      orderId,
-      'order',
-      total,
-      status,
-      1,
-      1,
-      key,
-      raw,
-      at,
-      events,
-      events,
-      at,
-      at,
-    ]);
-    for (const line of lines)
-      batch.add('lines', [
-        line.paymentOrderNo,
-        no,
-        PRODUCT_NO,
-        line.sellerNo,
-        orderId,
-        line.amount,
-        status,
-        at,
-        at,
-      ]);
+    const ended = [1, 1, key, raw, at, events, events];
+    batch.add('payments', [no, 1, orderId, 'order', total, status, ...ended, at, at]);
+    for (const { paymentOrderNo, sellerNo, amount } of lines)
+      batch.add('lines', [paymentOrderNo, no, PRODUCT_NO, sellerNo, orderId, amount, status, at, at]);
     batch.add('settlements', [orderId, events, events, at, at]);
     const common = { orderId, paymentKey: key, currency: 'KRW' };
     const wire = lines.map((line) => ({ ...line, productNo: PRODUCT_NO, amount: BigInt(line.amount) }));
@@ -242,39 +223,55 @@ class GrowingMarket implements Market {
       'payment.PaymentConfirmed',
       this.encode('payment.PaymentConfirmed', confirmed),
     ]);
-    if (!isCanceled) return made;
+    return isCanceled ? [...made, ...this.#cancel(batch, { no, ms, total, common, lines, wire })] : made;
+  }
+
+  /** Gives all of an order back. */
+  #cancel(
+    batch: Batch,
+    {
+      no,
+      ms,
+      total,
+      common,
+      lines,
+      wire,
+    }: {
+      no: number;
+      ms: number;
+      total: number;
+      common: { orderId: string; paymentKey: string; currency: string };
+      lines: Line[];
+      wire: { paymentOrderNo: number; sellerNo: number; productNo: number; amount: bigint }[];
+    },
+  ): Event[] {
     this.#cancelNo += 1;
+    const { orderId } = common;
     const cancelId = uuid7(ms, this.#cancelNo);
+    const at = momentText(ms);
+    const key = `transaction-${no}`;
+    const amounts = [total, total];
     batch.add('cancels', [
       this.#cancelNo,
       cancelId,
       no,
       orderId,
       'SUCCESS',
-      total,
-      total,
+      ...amounts,
       'bench',
-      `transaction-${no}`,
+      key,
       at,
       2,
       at,
       at,
     ]);
     for (const line of lines) batch.add('cancelLines', [this.#cancelNo, line.paymentOrderNo]);
-    const canceled = {
-      ...common,
-      cancelId,
-      cancelAmount: BigInt(total),
-      canceledAt: new Date(ms),
-      lines: wire,
-    };
-    return [
-      ...made,
-      ...this.#step(batch, 'DEBIT', { orderId, lines, ms, seq: 2, cancelId }, [
-        'payment.PaymentCanceled',
-        this.encode('payment.PaymentCanceled', canceled),
-      ]),
-    ];
+    const moment = { cancelAmount: BigInt(total), canceledAt: new Date(ms) };
+    const canceled = { ...common, cancelId, ...moment, lines: wire };
+    return this.#step(batch, 'DEBIT', { orderId, lines, ms, seq: 2, cancelId }, [
+      'payment.PaymentCanceled',
+      this.encode('payment.PaymentCanceled', canceled),
+    ]);
   }
 
   /** An event of the payment, the ledger lines it makes, and the wallet's answer. */
@@ -283,7 +280,7 @@ class GrowingMarket implements Market {
     type: 'CREDIT' | 'DEBIT',
     of: {
       orderId: string;
-      lines: { paymentOrderNo: number; sellerNo: number; amount: number }[];
+      lines: Line[];
       ms: number;
       seq: number;
       cancelId?: string;
@@ -355,33 +352,11 @@ class GrowingMarket implements Market {
     const key = cancelId === undefined ? `CREDIT:${paymentOrderNo}` : `DEBIT:${cancelId}:${paymentOrderNo}`;
     const at = momentText(line.ms);
     const money = [`${amount}.00`, `${balance}.00`];
-    const words = [
-      head.hash,
-      walletNo,
-      seq,
-      type,
-      ...money,
-      'PAYMENT_ORDER',
-      paymentOrderNo,
-      orderId,
-      eventId,
-      key,
-      at,
-    ];
+    const place = [walletNo, seq, type];
+    const proof = [orderId, eventId, key];
+    const words = [head.hash, ...place, ...money, 'PAYMENT_ORDER', paymentOrderNo, ...proof, at];
     const hash = sha256Hex(words.join('|'));
-    batch.add('ledger', [
-      walletNo,
-      seq,
-      type,
-      amount,
-      balance,
-      paymentOrderNo,
-      orderId,
-      eventId,
-      key,
-      hash,
-      at,
-    ]);
+    batch.add('ledger', [...place, ...money, paymentOrderNo, ...proof, hash, at]);
     this.#heads.set(walletNo, { seq, balance, hash });
     this.#lines += 1;
     return {
