@@ -86,6 +86,19 @@ async function scopeOf(db: Reader, wantsFull: boolean, alwaysFullLines: number):
   };
 }
 
+async function brokenBehind(
+  db: Reader,
+  places: readonly ChainPlace[],
+  rowsMax: number,
+): Promise<Record<string, unknown>[]> {
+  const broken: Record<string, unknown>[] = [];
+  for (const place of places) {
+    if (broken.length >= rowsMax) break;
+    broken.push(...(await store.brokenLines(db, place, rowsMax - broken.length)));
+  }
+  return broken;
+}
+
 /**
  * Verifies the ledger, within the caller's snapshot.
  *
@@ -98,10 +111,9 @@ export async function auditLedger(
   { isFull, alwaysFullLines, rowsMax }: { isFull: boolean; alwaysFullLines: number; rowsMax: number },
 ): Promise<LedgerReport> {
   const scope = await scopeOf(db, isFull, alwaysFullLines);
-  const chain: Record<string, unknown>[] = [];
-  for (const place of scope.places) {
-    if (chain.length < rowsMax) chain.push(...(await store.brokenLines(db, place, rowsMax - chain.length)));
-  }
+  const chain = scope.isFull
+    ? await store.allBrokenLines(db, rowsMax)
+    : await brokenBehind(db, scope.places, rowsMax);
   const witness = new Witness(db, decode, rowsMax, scope);
   await witness.requireLines(scope.afterEventNo);
   for (const { walletNo } of scope.places) await witness.requireEvents(walletNo);

@@ -107,6 +107,24 @@ export function brokenLines(
     ORDER BY c.no LIMIT ${rowsMax}`;
 }
 
+/**
+ * Lines of the whole ledger that do not follow from their predecessor: number, balance or hash. They are read in the order
+ * of writing, in which every wallet's last lines lie close together; wallet by wallet each line would be a page of its own.
+ */
+export function allBrokenLines(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
+  return db.$queryRaw`
+    SELECT t.no AS transaction_no, t.wallet_no, t.wallet_seq, t.order_id, t.amount, t.balance_after
+    FROM wallet_transactions t
+    LEFT JOIN wallet_transactions b
+      ON b.wallet_no = t.wallet_no AND b.wallet_seq = t.wallet_seq - 1 AND t.wallet_seq > 1
+    WHERE (b.no IS NULL AND t.wallet_seq <> 1)
+       OR t.balance_after <> COALESCE(b.balance_after, 0) + IF(t.type = 'CREDIT', t.amount, -t.amount)
+       OR t.line_hash <> SHA2(CONCAT_WS('|', COALESCE(b.line_hash, ''), t.wallet_no, t.wallet_seq, t.type, t.amount,
+            t.balance_after, t.reference_type, t.reference_id, t.order_id, t.event_id, t.idempotency_key,
+            t.created_at), 256)
+    ORDER BY t.no LIMIT ${rowsMax}`;
+}
+
 /** Wallets with another balance than their head's line says; a head without a line is `wrongHeads`' business. */
 export function wrongBalances(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
   return db.$queryRaw`
