@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
@@ -13,26 +14,35 @@ import { freePorts } from '#stack/ports';
 import { projectFolder } from '#stack/project';
 import { stackReset, stackUp } from '#stack/stack';
 import { benchEnvironment } from './config';
-import { openMarket, type Market } from './market';
+import { openMarket, type Market, type MarketCounts } from './market';
 
-const USAGE = `npm run bench -- audit [--lines N] [--wallets N] [--json]
-Fills a MySQL and a Kafka of its own with a market of N ledger lines (10,000,000), and measures \`npm run audit\` on it:
-the whole of it, again with nothing new, and again with 1,000 new lines. Both servers and their data are removed.`;
+const USAGE = `npm run bench -- audit [--lines N] [--wallets N] [--retained-days N] [--buffer-mib N] [--json]
+Fills a MySQL and a Kafka of its own with a market of N ledger lines (10,000,000) that were written within 30 days, and
+measures \`npm run audit\` on it: the whole of it, again with nothing new, and again with 1,000 new lines. Both servers and
+their data are removed.
+  --retained-days N  outbox and topics have the events of the last N days (7); 30 is all of them
+  --buffer-mib N     MySQL's buffer for tables and indexes (half of this machine's memory)`;
 
 const LINES_MAX = 50_000_000;
 const NEW_LINES = 1_000;
 const DAY_MS = 86_400_000;
 const MEMORY_POLL_MS = 100;
 const SAY_EVERY_MS = 5_000;
-/** The market is written without a binary log; the audit reads under the buffer that is said here. */
-const BUFFER_POOL_MIB = 1_024;
-const MYSQL_OPTIONS = [
+const MARKET_DAYS = 30;
+const MIB = 1_048_576;
+/** A server of its own would be given more; here the other half is for Kafka, the audit and the files' cache. */
+const BUFFER_SHARE = 0.5;
+
+/** The market is written without a binary log, and from files. */
+const mysqlOptions = (bufferMib: number, folder: string): string[] => [
   '--skip-log-bin',
   '--innodb-flush-log-at-trx-commit=0',
   '--innodb-doublewrite=0',
-  `--innodb-buffer-pool-size=${BUFFER_POOL_MIB}M`,
+  `--innodb-buffer-pool-size=${bufferMib}M`,
   '--innodb-log-file-size=1G',
-  '--max-allowed-packet=64M',
+  '--innodb-sort-buffer-size=64M',
+  '--innodb-ddl-buffer-size=512M',
+  `--secure-file-priv=${folder}`,
 ];
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -97,16 +107,27 @@ function progress(lines: number): (done: number) => void {
   };
 }
 
-async function measureAll(market: Market, lines: number, env: NodeJS.ProcessEnv): Promise<Measured[]> {
-  const day = Date.now();
-  await market.grow(lines, { fromMs: day - 30 * DAY_MS, endMs: day - DAY_MS });
+async function measureAll(
+  market: Market,
+  { lines, retainedDays }: { lines: number; retainedDays: number },
+  env: NodeJS.ProcessEnv,
+): Promise<Measured[]> {
+  const [beganMs, nowMs] = [performance.now(), Date.now()];
+  const retainedFromMs = nowMs - retainedDays * DAY_MS;
+  await market.grow(lines, {
+    fromMs: nowMs - MARKET_DAYS * DAY_MS,
+    endMs: nowMs - DAY_MS / 2,
+    retainedFromMs,
+  });
+  const seconds = (performance.now() - beganMs) / 1_000;
+  say(`the market was filled in ${seconds.toFixed(0)} s, ${(lines / seconds).toFixed(0)} lines/s`);
   const whole = await measure('the whole ledger', [], env);
   const nothing = await measure('nothing new', [], env);
-  await market.grow(lines + NEW_LINES, { fromMs: Date.now() - 1_000, endMs: Date.now() });
+  await market.grow(lines + NEW_LINES, { fromMs: Date.now() - 1_000, endMs: Date.now(), retainedFromMs });
   return [whole, nothing, await measure(`${NEW_LINES} new lines`, [], env)];
 }
 
-function textOf(results: readonly Measured[], market: Market): string {
+function textOf(results: readonly Measured[], counts: MarketCounts, bufferMib: number): string {
   const [whole] = results;
   const rows = results.map(({ what, seconds, peakMiB, verifiedLines, comparedEvents }) =>
     [
@@ -118,27 +139,47 @@ function textOf(results: readonly Measured[], market: Market): string {
       `${peakMiB.toFixed(0)} MiB`.padStart(10),
     ].join(''),
   );
+  const { lines, orders, events, retainedEvents } = counts;
+  const share = ((100 * retainedEvents) / events).toFixed(0);
   return [
-    `audit of ${market.lines()} ledger lines, ${market.orders()} orders; MySQL with ${BUFFER_POOL_MIB} MiB of buffer`,
+    `audit of ${lines} ledger lines, ${orders} orders; MySQL with ${bufferMib} MiB of buffer`,
+    `${retainedEvents} of ${events} events (${share} %) are in outbox and topics, the others were purged`,
     ...rows,
   ].join('\n');
 }
 
-runOperation(async () => {
+function readArguments() {
   const { values } = parseArgs({
     options: {
       lines: { type: 'string', default: '10000000' },
       wallets: { type: 'string', default: '1000' },
+      'retained-days': { type: 'string', default: '7' },
+      'buffer-mib': { type: 'string', default: String(Math.floor((totalmem() * BUFFER_SHARE) / MIB)) },
       json: { type: 'boolean', default: false },
     },
   });
-  const [lines, wallets] = [Number(values.lines), Number(values.wallets)];
-  if (!Number.isSafeInteger(lines) || lines < 1 || lines > LINES_MAX) throw new CommandError(USAGE);
-  if (!Number.isSafeInteger(wallets) || wallets < 30 || wallets > 100_000) throw new CommandError(USAGE);
+  const within = (text: string, least: number, most: number): number => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < least || value > most) throw new CommandError(USAGE);
+    return value;
+  };
+  return {
+    lines: within(values.lines, 1, LINES_MAX),
+    wallets: within(values.wallets, 30, 100_000),
+    retainedDays: within(values['retained-days'], 1, MARKET_DAYS),
+    bufferMib: within(values['buffer-mib'], 64, 1_048_576),
+    isJson: values.json,
+  };
+}
+
+runOperation(async () => {
+  const { lines, wallets, retainedDays, bufferMib, isJson } = readArguments();
   const [mysql, kafka] = await freePorts(2);
   const stackDir = join(projectFolder(), '.stack-bench', String(process.pid));
+  const loadFolder = `${stackDir}-load`;
+  mkdirSync(loadFolder, { recursive: true });
   const env = benchEnvironment({ STACK_DIR: stackDir, MYSQL_PORT: String(mysql), KAFKA_PORT: String(kafka) });
-  const settings = { ...readStackSettings(env), mysqlOptions: MYSQL_OPTIONS };
+  const settings = { ...readStackSettings(env), mysqlOptions: mysqlOptions(bufferMib, loadFolder) };
   try {
     const stack = await stackUp(settings, {
       servers: ['mysql', 'kafka'],
@@ -154,6 +195,7 @@ runOperation(async () => {
       password,
       database,
       allowPublicKeyRetrieval: true,
+      multipleStatements: true,
     });
     const client = new Kafka({ brokers: stack.endpoints.kafkaBrokers, logLevel: logLevel.ERROR });
     const admin = client.admin();
@@ -165,15 +207,25 @@ runOperation(async () => {
         numPartitions: partitions,
       }));
       await admin.createTopics({ topics, waitForLeaders: true });
-      const market = await openMarket({ root, producer, wallets, say: progress(lines) });
-      const results = await measureAll(market, lines, env);
-      print(values.json ? JSON.stringify(results) : textOf(results, market));
+      // A broker's first group waits for the topic of the groups. Others have theirs from their first consumer on.
+      await admin.fetchOffsets({ groupId: 'bench', topics: topics.map(({ topic }) => topic) });
+      const market = await openMarket({
+        root,
+        producer,
+        wallets,
+        folder: loadFolder,
+        progress: progress(lines),
+        say,
+      });
+      const results = await measureAll(market, { lines, retainedDays }, env);
+      const counts = market.counts();
+      print(isJson ? JSON.stringify({ ...counts, bufferMib, results }) : textOf(results, counts, bufferMib));
       return 0;
     } finally {
       await Promise.all([admin.disconnect(), producer.disconnect(), root.end()]);
     }
   } finally {
     await stackReset(settings);
-    rmSync(stackDir, { recursive: true, force: true });
+    for (const folder of [stackDir, loadFolder]) rmSync(folder, { recursive: true, force: true });
   }
 });

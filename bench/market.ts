@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Type } from 'avsc';
 import type { Producer } from 'kafkajs';
 import type { Connection } from 'mariadb';
@@ -5,31 +6,33 @@ import { createEncoder, type Encode } from '#contracts/codec';
 import { avroOptions } from '#contracts/logical-types';
 import { readRecordSchemas } from '#contracts/records';
 import { PAYMENT_SERVICE, WALLET_SERVICE } from '#contracts/topics';
-import {
-  emptyBatch,
-  insert,
-  literal,
-  momentText,
-  sha256,
-  TABLES,
-  uuid7,
-  type Batch,
-  type Cell,
-} from './bulk';
+import { Batch, BulkLoader, insert, momentText, sha256Hex, uuid7, type Cell } from './bulk';
 
 // A market that has sold for a month: payments, cancels, ledger with its chains, outbox, inbox and topics, all in agreement.
-// It is written in bulk, not through the services, for they would take hours.
+// It is written in bulk, not through the services, for they would take hours. As in a real one, outbox and topics have the
+// events of the last days only; the inbox, which is kept longer, has all of them.
 
 const PRODUCT_NO = 1;
 const CANCELED_ONE_IN = 50;
 const PARTITIONS = 6;
-/** Orders per statement of each table. */
-const ORDERS_PER_BATCH = 1_000;
+/** Orders of one loading. */
+const ORDERS_PER_BATCH = 10_000;
+/** Orders that are made up in one go, before the sockets are served. */
+const ORDERS_AT_ONCE = 250;
+/** With so many new lines it is quicker to build the indexes anew. */
+const MANY_LINES = 50_000;
+const EVENTS_PER_SENDING = 2_500;
 
 interface Head {
   seq: number;
   balance: number;
   hash: string;
+}
+
+interface Line {
+  paymentOrderNo: number;
+  sellerNo: number;
+  amount: number;
 }
 
 interface Event {
@@ -41,18 +44,37 @@ interface Event {
   payload: Buffer;
 }
 
+export interface Moments {
+  fromMs: number;
+  endMs: number;
+  /** Events from before have left outbox and topics. */
+  retainedFromMs: number;
+}
+
 export interface Market {
   /** Writes orders until the ledger has so many lines; their moments end before `endMs`. */
-  grow(toLines: number, moments: { fromMs: number; endMs: number }): Promise<void>;
-  lines(): number;
-  orders(): number;
+  grow(toLines: number, moments: Moments): Promise<void>;
+  counts(): MarketCounts;
+}
+
+export interface MarketCounts {
+  lines: number;
+  orders: number;
+  events: number;
+  /** Events that outbox and topics have. */
+  retainedEvents: number;
 }
 
 export interface MarketOptions {
+  /** Takes several statements at once. */
   root: Connection;
   producer: Producer;
   wallets: number;
-  say: (lines: number) => void;
+  /** For what is to be loaded; the server may read it. */
+  folder: string;
+  /** Told how many lines there are. */
+  progress: (lines: number) => void;
+  say: (text: string) => void;
 }
 
 /** Schema ids that `event_schemas` is told of. */
@@ -68,98 +90,99 @@ export function codecOfTheBench(): { encode: Encode; rows: Cell[][] } {
 }
 
 /** Sellers, their wallets, and the schemas' ids. */
-export async function openMarket({ root, producer, wallets, say }: MarketOptions): Promise<Market> {
+export async function openMarket(options: MarketOptions): Promise<Market> {
+  const { root, wallets } = options;
   const { encode, rows } = codecOfTheBench();
   await root.query('SET unique_checks = 0, foreign_key_checks = 0');
   await insert(root, 'event_schemas', 'record, version, schema_id, fingerprint', rows);
   const numbers = Array.from({ length: wallets }, (_, index) => index + 1);
   await root.query('DELETE FROM wallets');
   await root.query('DELETE FROM sellers');
-  await insert(
-    root,
-    'sellers',
-    'no, seller_id',
-    numbers.map((no) => [no, `seller-${no}`]),
-  );
-  await insert(
-    root,
-    'wallets',
-    'no, seller_no',
-    numbers.map((no) => [no, no]),
-  );
-  return new GrowingMarket(root, producer, wallets, say, encode);
+  const sellers = numbers.map((no) => [no, `seller-${no}`]);
+  await insert(root, 'sellers', 'no, seller_id', sellers);
+  const ofSellers = numbers.map((no) => [no, no]);
+  await insert(root, 'wallets', 'no, seller_no', ofSellers);
+  return new GrowingMarket(options, new BulkLoader(root, options.folder), encode);
 }
 
 class GrowingMarket implements Market {
   readonly #heads = new Map<number, Head>();
   readonly #offsets = { payment: 0, wallet: 0 };
+  #retainedFromMs = 0;
   #lines = 0;
   #orders = 0;
   #lineNo = 0;
   #cancelNo = 0;
   #events = 0;
+  #retained = 0;
 
   constructor(
-    private readonly root: Connection,
-    private readonly producer: Producer,
-    private readonly wallets: number,
-    private readonly say: (lines: number) => void,
+    private readonly options: MarketOptions,
+    private readonly loader: BulkLoader,
     private readonly encode: Encode,
   ) {}
 
-  lines = (): number => this.#lines;
-  orders = (): number => this.#orders;
+  counts = (): MarketCounts => ({
+    lines: this.#lines,
+    orders: this.#orders,
+    events: this.#events,
+    retainedEvents: this.#retained,
+  });
 
-  async grow(toLines: number, { fromMs, endMs }: { fromMs: number; endMs: number }): Promise<void> {
-    const begin = this.#lines;
-    let sending: Promise<unknown> = Promise.resolve();
-    while (this.#lines < toLines) {
-      const batch = emptyBatch();
-      const events: Event[] = [];
-      for (let index = 0; index < ORDERS_PER_BATCH && this.#lines < toLines; index += 1) {
-        const share = (this.#lines - begin) / (toLines - begin);
-        events.push(...this.#order(batch, Math.floor(fromMs + (endMs - fromMs) * share)));
-      }
-      await sending;
-      sending = this.#publish(events);
-      await this.#write(batch);
-      this.say(this.#lines);
-    }
-    await sending;
-    const heads = [...this.#heads].map(([no, { seq, balance, hash }]): Cell[] => [
-      no,
-      no,
-      balance,
-      seq,
-      hash,
-    ]);
-    await this.root.query(
-      `INSERT INTO wallets (no, seller_no, balance, last_seq, last_hash)
-       VALUES ${heads.map((row) => `(${row.map(literal).join(',')})`).join(',')} AS new
-       ON DUPLICATE KEY UPDATE balance = new.balance, last_seq = new.last_seq, last_hash = new.last_hash`,
+  async grow(toLines: number, moments: Moments): Promise<void> {
+    const fill = (): Promise<void> => this.#fill(toLines, moments);
+    await (toLines - this.#lines < MANY_LINES ? fill() : this.loader.withoutIndexes(fill, this.options.say));
+    const heads = [...this.#heads].map(([no, { seq, balance, hash }]) => [no, no, balance, seq, hash]);
+    const same = ['balance', 'last_seq', 'last_hash'].map((column) => `${column} = VALUES(${column})`);
+    const onDuplicate = `ON DUPLICATE KEY UPDATE ${same.join(', ')}`;
+    await insert(
+      this.options.root,
+      'wallets',
+      'no, seller_no, balance, last_seq, last_hash',
+      heads,
+      onDuplicate,
     );
   }
 
-  async #write(batch: Batch): Promise<void> {
-    await this.root.query('BEGIN');
-    for (const [name, [table, columns]] of Object.entries(TABLES))
-      await insert(this.root, table, columns, batch[name as keyof Batch]);
-    await this.root.query('COMMIT');
+  async #fill(toLines: number, { fromMs, endMs, retainedFromMs }: Moments): Promise<void> {
+    this.#retainedFromMs = retainedFromMs;
+    const begin = this.#lines;
+    // The last batch is written while the next one is made up.
+    let writing: Promise<unknown> = Promise.resolve();
+    while (this.#lines < toLines) {
+      const batch = new Batch();
+      const events: Event[] = [];
+      for (let index = 0; index < ORDERS_PER_BATCH && this.#lines < toLines; index += 1) {
+        const share = (this.#lines - begin) / (toLines - begin);
+        const ms = Math.floor(fromMs + (endMs - fromMs) * share);
+        for (const event of this.#order(batch, ms)) if (ms >= retainedFromMs) events.push(event);
+        if (index % ORDERS_AT_ONCE === 0) await setImmediate();
+      }
+      await writing;
+      writing = Promise.all([this.loader.load(batch), this.#publish(events)]);
+      // It is awaited with the next batch.
+      writing.catch(() => {});
+      this.options.progress(this.#lines);
+    }
+    await writing;
   }
 
   async #publish(events: readonly Event[]): Promise<void> {
-    await this.producer.sendBatch({
-      topicMessages: (['payment', 'wallet'] as const).map((topic) => ({
-        topic,
-        messages: events
-          .filter((event) => event.topic === topic)
-          .map(({ id, key, seq, type, payload }) => ({
-            key,
-            value: payload,
-            headers: { id, eventType: type, aggregateSeq: String(seq) },
-          })),
-      })),
-    });
+    for (let from = 0; from < events.length; from += EVENTS_PER_SENDING) {
+      const some = events.slice(from, from + EVENTS_PER_SENDING);
+      await this.options.producer.sendBatch({
+        topicMessages: (['payment', 'wallet'] as const).map((topic) => ({
+          topic,
+          messages: some
+            .filter((event) => event.topic === topic)
+            .map(({ id, key, seq, type, payload }) => ({
+              key,
+              value: payload,
+              headers: { id, eventType: type, aggregateSeq: String(seq) },
+            })),
+        })),
+      });
+    }
   }
 
   /** One order of two or three lines; one in fifty is canceled. */
@@ -172,7 +195,7 @@ class GrowingMarket implements Market {
       this.#lineNo += 1;
       return {
         paymentOrderNo: this.#lineNo,
-        sellerNo: ((no * 7 + index * 13) % this.wallets) + 1,
+        sellerNo: ((no * 7 + index * 13) % this.options.wallets) + 1,
         amount: 1_000 + (no % 9) * 500,
       };
     });
@@ -188,20 +211,11 @@ class GrowingMarket implements Market {
       status: 'DONE',
     });
     const events = isCanceled ? 2 : 1;
-    batch.payments.push([no, 1, orderId, 'order', total, status, 1, 1, key, raw, at, events, events, at, at]);
-    for (const line of lines)
-      batch.lines.push([
-        line.paymentOrderNo,
-        no,
-        PRODUCT_NO,
-        line.sellerNo,
-        orderId,
-        line.amount,
-        status,
-        at,
-        at,
-      ]);
-    batch.settlements.push([orderId, events, events, at, at]);
+    const ended = [1, 1, key, raw, at, events, events];
+    batch.add('payments', [no, 1, orderId, 'order', total, status, ...ended, at, at]);
+    for (const { paymentOrderNo, sellerNo, amount } of lines)
+      batch.add('lines', [paymentOrderNo, no, PRODUCT_NO, sellerNo, orderId, amount, status, at, at]);
+    batch.add('settlements', [orderId, events, events, at, at]);
     const common = { orderId, paymentKey: key, currency: 'KRW' };
     const wire = lines.map((line) => ({ ...line, productNo: PRODUCT_NO, amount: BigInt(line.amount) }));
     const confirmed = { ...common, totalAmount: BigInt(total), approvedAt: new Date(ms), lines: wire };
@@ -209,39 +223,55 @@ class GrowingMarket implements Market {
       'payment.PaymentConfirmed',
       this.encode('payment.PaymentConfirmed', confirmed),
     ]);
-    if (!isCanceled) return made;
+    return isCanceled ? [...made, ...this.#cancel(batch, { no, ms, total, common, lines, wire })] : made;
+  }
+
+  /** Gives all of an order back. */
+  #cancel(
+    batch: Batch,
+    {
+      no,
+      ms,
+      total,
+      common,
+      lines,
+      wire,
+    }: {
+      no: number;
+      ms: number;
+      total: number;
+      common: { orderId: string; paymentKey: string; currency: string };
+      lines: Line[];
+      wire: { paymentOrderNo: number; sellerNo: number; productNo: number; amount: bigint }[];
+    },
+  ): Event[] {
     this.#cancelNo += 1;
+    const { orderId } = common;
     const cancelId = uuid7(ms, this.#cancelNo);
-    batch.cancels.push([
+    const at = momentText(ms);
+    const key = `transaction-${no}`;
+    const amounts = [total, total];
+    batch.add('cancels', [
       this.#cancelNo,
       cancelId,
       no,
       orderId,
       'SUCCESS',
-      total,
-      total,
+      ...amounts,
       'bench',
-      `transaction-${no}`,
+      key,
       at,
       2,
       at,
       at,
     ]);
-    for (const line of lines) batch.cancelLines.push([this.#cancelNo, line.paymentOrderNo]);
-    const canceled = {
-      ...common,
-      cancelId,
-      cancelAmount: BigInt(total),
-      canceledAt: new Date(ms),
-      lines: wire,
-    };
-    return [
-      ...made,
-      ...this.#step(batch, 'DEBIT', { orderId, lines, ms, seq: 2, cancelId }, [
-        'payment.PaymentCanceled',
-        this.encode('payment.PaymentCanceled', canceled),
-      ]),
-    ];
+    for (const line of lines) batch.add('cancelLines', [this.#cancelNo, line.paymentOrderNo]);
+    const moment = { cancelAmount: BigInt(total), canceledAt: new Date(ms) };
+    const canceled = { ...common, cancelId, ...moment, lines: wire };
+    return this.#step(batch, 'DEBIT', { orderId, lines, ms, seq: 2, cancelId }, [
+      'payment.PaymentCanceled',
+      this.encode('payment.PaymentCanceled', canceled),
+    ]);
   }
 
   /** An event of the payment, the ledger lines it makes, and the wallet's answer. */
@@ -250,7 +280,7 @@ class GrowingMarket implements Market {
     type: 'CREDIT' | 'DEBIT',
     of: {
       orderId: string;
-      lines: { paymentOrderNo: number; sellerNo: number; amount: number }[];
+      lines: Line[];
       ms: number;
       seq: number;
       cancelId?: string;
@@ -281,10 +311,14 @@ class GrowingMarket implements Market {
     const id = uuid7(ms, this.#events);
     const { topic, key, seq, type, payload } = event;
     const at = momentText(ms);
-    batch.outbox.push([id, topic, key, seq, seq, type, id, payload, at]);
+    if (ms >= this.#retainedFromMs) {
+      this.#retained += 1;
+      const hex = payload.toString('hex');
+      batch.add('outbox', [this.#events, id, topic, key, seq, seq, type, id, hex, at]);
+    }
     // The place is made up; only the topic knows where its partitioner has put the event.
     const offset = this.#offsets[topic]++;
-    batch.inbox.push([
+    batch.add('inbox', [
       topic === 'payment' ? WALLET_SERVICE : PAYMENT_SERVICE,
       id,
       topic,
@@ -292,7 +326,7 @@ class GrowingMarket implements Market {
       Math.floor(offset / PARTITIONS),
       key,
       seq,
-      sha256().update(payload).digest('hex'),
+      sha256Hex(payload),
       at,
     ]);
     return { ...event, id };
@@ -318,36 +352,11 @@ class GrowingMarket implements Market {
     const key = cancelId === undefined ? `CREDIT:${paymentOrderNo}` : `DEBIT:${cancelId}:${paymentOrderNo}`;
     const at = momentText(line.ms);
     const money = [`${amount}.00`, `${balance}.00`];
-    const hash = sha256()
-      .update(
-        [
-          head.hash,
-          walletNo,
-          seq,
-          type,
-          ...money,
-          'PAYMENT_ORDER',
-          paymentOrderNo,
-          orderId,
-          eventId,
-          key,
-          at,
-        ].join('|'),
-      )
-      .digest('hex');
-    batch.ledger.push([
-      walletNo,
-      seq,
-      type,
-      amount,
-      balance,
-      paymentOrderNo,
-      orderId,
-      eventId,
-      key,
-      hash,
-      at,
-    ]);
+    const place = [walletNo, seq, type];
+    const proof = [orderId, eventId, key];
+    const words = [head.hash, ...place, ...money, 'PAYMENT_ORDER', paymentOrderNo, ...proof, at];
+    const hash = sha256Hex(words.join('|'));
+    batch.add('ledger', [...place, ...money, paymentOrderNo, ...proof, hash, at]);
     this.#heads.set(walletNo, { seq, balance, hash });
     this.#lines += 1;
     return {

@@ -148,6 +148,24 @@ describe('checkpoints', () => {
     expect(report.ledger).toEqual({ isFull: true, verifiedLines: 7, unwitnessedLines: 7 });
   });
 
+  it('When some events were purged, then their lines are counted; what no published event told of is found', async () => {
+    await run("DELETE FROM outbox WHERE aggregate_type = 'wallet' AND aggregate_id = 'order-paid'");
+    await run(
+      "DELETE FROM outbox WHERE aggregate_type = 'wallet' AND aggregate_id = 'order-canceled' AND aggregate_seq = 1",
+    );
+    const report = await auditNow();
+    expect(brokenIn(report)).toEqual([]);
+    expect(report.ledger).toEqual({ isFull: true, verifiedLines: 7, unwitnessedLines: 3 });
+    // As if the purged event had never been: nothing but the line speaks of it.
+    await run("UPDATE settlements SET last_seq_out = 1 WHERE order_id = 'order-canceled'");
+    const forged = await auditNow();
+    expect(brokenIn(forged)).toEqual(['ledger-is-witnessed']);
+    expect(rowsOf(forged, 'ledger-is-witnessed')).toEqual([
+      { wallet_no: 2n, wallet_seq: 2n, order_id: 'order-canceled', problem: 'no event told of it' },
+    ]);
+    expect(forged.ledger.unwitnessedLines).toBe(2);
+  });
+
   it('When a large ledger is audited again, then only what has come since is read; --full reads all', async () => {
     await auditNow();
     expect((await auditNow(INCREMENTAL)).ledger).toEqual({

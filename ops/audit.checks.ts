@@ -29,6 +29,9 @@ const IS_PARKED = Prisma.sql`EXISTS (
     AND d.status <> 'RESOLVED')`;
 
 /**
+ * Each statement reads its largest table once, by its primary key, and groups by that key alone: MySQL then forms one group
+ * after the other, where a longer GROUP BY would fill a temporary table with the whole ledger.
+ *
  * Every check reads the same snapshot. A paid order counts as settled once the wallet's inbox has its event; until then
  * it is in flight, and only its age can be wrong.
  */
@@ -44,7 +47,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'CREDIT'
       LEFT JOIN wallets w ON w.no = t.wallet_no
       WHERE s.last_seq_in > 0 AND ${only(Prisma.sql`s.order_id`)}
-      GROUP BY o.no, o.order_id, o.seller_no, o.amount
+      GROUP BY o.no
       HAVING COUNT(t.no) <> 1 OR MIN(t.amount) <> o.amount OR MIN(w.seller_no) <> o.seller_no
           OR MIN(t.order_id) <> o.order_id
       LIMIT ${rowsMax}`,
@@ -81,15 +84,30 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT o.order_id, o.no AS payment_order_no, o.seller_no, o.amount, o.payment_order_status,
              COUNT(t.no) AS debits, SUM(t.amount) AS debited
-      FROM payment_orders o
-      JOIN payment_events p ON p.no = o.payment_event_no
-      LEFT JOIN settlements s ON s.order_id = p.order_id
+      FROM (
+        -- Few lines are canceled: the debits lead to theirs, and the canceled lines to those without.
+        (SELECT d.reference_id AS no
+         FROM wallet_transactions d
+         JOIN payment_orders o ON o.no = d.reference_id
+         JOIN payment_events p ON p.no = o.payment_event_no
+         LEFT JOIN wallets w ON w.no = d.wallet_no
+         WHERE d.type = 'DEBIT' AND ${only(Prisma.sql`p.order_id`)}
+           AND (d.amount <> o.amount OR w.seller_no <> o.seller_no OR EXISTS (
+             SELECT 1 FROM wallet_transactions r
+             WHERE r.reference_id = d.reference_id AND r.type = 'DEBIT' AND r.no <> d.no))
+         LIMIT ${rowsMax})
+        UNION
+        (SELECT o.no
+         FROM payment_orders o
+         JOIN payment_events p ON p.no = o.payment_event_no
+         JOIN settlements s ON s.order_id = p.order_id AND s.last_seq_in = p.last_event_seq
+         WHERE o.payment_order_status = 'CANCELED' AND ${only(Prisma.sql`p.order_id`)}
+           AND NOT EXISTS (SELECT 1 FROM wallet_transactions d WHERE d.reference_id = o.no AND d.type = 'DEBIT')
+         LIMIT ${rowsMax})
+      ) broken
+      JOIN payment_orders o ON o.no = broken.no
       LEFT JOIN wallet_transactions t ON t.reference_id = o.no AND t.type = 'DEBIT'
-      LEFT JOIN wallets w ON w.no = t.wallet_no
-      WHERE ${only(Prisma.sql`p.order_id`)}
-      GROUP BY o.no, o.order_id, o.seller_no, o.amount, o.payment_order_status, s.last_seq_in, p.last_event_seq
-      HAVING COUNT(t.no) > 1 OR MIN(t.amount) <> o.amount OR MIN(w.seller_no) <> o.seller_no
-          OR (o.payment_order_status = 'CANCELED' AND s.last_seq_in = p.last_event_seq AND COUNT(t.no) = 0)
+      GROUP BY o.no
       LIMIT ${rowsMax}`,
   },
   {
@@ -145,7 +163,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       SELECT p.order_id, p.total_amount, COALESCE(SUM(o.amount), 0) AS lines_sum
       FROM payment_events p LEFT JOIN payment_orders o ON o.payment_event_no = p.no
       WHERE ${only(Prisma.sql`p.order_id`)}
-      GROUP BY p.no, p.order_id, p.total_amount
+      GROUP BY p.no
       HAVING p.total_amount <> lines_sum
       LIMIT ${rowsMax}`,
   },
@@ -154,43 +172,40 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     guarantees: 'done flags and line statuses agree with the payment’s status',
     offenders: ({ rowsMax, only }) => Prisma.sql`
       SELECT p.order_id, p.status, p.is_payment_done, p.is_wallet_done, p.acknowledged_events, p.last_event_seq,
-             p.approved_at, l.succeeded, l.canceled, l.line_count
-      FROM payment_events p
-      JOIN (SELECT payment_event_no, COUNT(*) AS line_count,
-                   SUM(payment_order_status = 'SUCCESS') AS succeeded,
-                   SUM(payment_order_status = 'CANCELED') AS canceled,
-                   MIN(payment_order_status) AS lowest, MAX(payment_order_status) AS highest
-            FROM payment_orders WHERE ${only(Prisma.sql`order_id`)} GROUP BY payment_event_no) l ON l.payment_event_no = p.no
-      WHERE p.is_payment_done <> (p.status IN ${PAID})
-         OR p.is_wallet_done <> (p.last_event_seq > 0 AND p.acknowledged_events = p.last_event_seq)
-         OR (p.status IN ${PAID} AND (p.approved_at IS NULL OR p.payment_key IS NULL))
-         OR (p.status = 'PARTIAL_CANCELED'
-             AND (l.succeeded = 0 OR l.canceled = 0 OR l.succeeded + l.canceled <> l.line_count))
-         OR (p.status <> 'PARTIAL_CANCELED' AND NOT (l.lowest = p.status AND l.highest = p.status))
+             p.approved_at, SUM(o.payment_order_status = 'SUCCESS') AS succeeded,
+             SUM(o.payment_order_status = 'CANCELED') AS canceled, COUNT(*) AS line_count
+      FROM payment_events p JOIN payment_orders o ON o.payment_event_no = p.no
+      WHERE ${only(Prisma.sql`o.order_id`)}
+      GROUP BY p.no
+      HAVING p.is_payment_done <> (p.status IN ${PAID})
+          OR p.is_wallet_done <> (p.last_event_seq > 0 AND p.acknowledged_events = p.last_event_seq)
+          OR (p.status IN ${PAID} AND (p.approved_at IS NULL OR MIN(p.payment_key) IS NULL))
+          OR (p.status = 'PARTIAL_CANCELED'
+              AND (succeeded = 0 OR canceled = 0 OR succeeded + canceled <> line_count))
+          OR (p.status <> 'PARTIAL_CANCELED'
+              AND NOT (MIN(o.payment_order_status) = p.status AND MAX(o.payment_order_status) = p.status))
       LIMIT ${rowsMax}`,
   },
   {
     name: 'paid-has-events',
     guarantees: 'no payment was taken without its event, and every event that was counted exists',
     offenders: ({ rowsMax, only }) => Prisma.sql`
-      SELECT p.order_id, p.status, p.last_event_seq, COALESCE(n.events, 0) AS events
-      FROM payment_events p
-      LEFT JOIN (
-        SELECT aggregate_id, COUNT(DISTINCT seq) AS events FROM (
-          SELECT aggregate_id, aggregate_seq AS seq FROM outbox
-          WHERE aggregate_type = 'payment' AND aggregate_seq IS NOT NULL AND ${only(Prisma.sql`aggregate_id`)}
+      SELECT p.order_id, p.status, p.last_event_seq, n.events
+      FROM payment_events p, LATERAL (
+        SELECT COUNT(DISTINCT seq) AS events FROM (
+          SELECT aggregate_seq AS seq FROM outbox
+          WHERE aggregate_type = 'payment' AND aggregate_id = p.order_id AND aggregate_seq IS NOT NULL
           UNION ALL
           -- A purged outbox row was settled before, or parked. Of what was parked anybody may have made up the number.
-          SELECT aggregate_id, event_seq FROM inbox
-          WHERE consumer = 'wallet-service' AND event_seq IS NOT NULL AND applied AND ${only(Prisma.sql`aggregate_id`)}
+          SELECT event_seq FROM inbox
+          WHERE consumer = 'wallet-service' AND aggregate_id = p.order_id AND event_seq IS NOT NULL AND applied
           UNION ALL
-          SELECT d.aggregate_id, d.event_seq FROM dead_letters d
-          JOIN payment_events e ON e.order_id = d.aggregate_id AND d.event_seq <= e.last_event_seq
-          WHERE d.consumer = 'wallet-service' AND ${only(Prisma.sql`d.aggregate_id`)}
-        ) numbered GROUP BY aggregate_id
-      ) n ON n.aggregate_id = p.order_id
+          SELECT event_seq FROM dead_letters
+          WHERE consumer = 'wallet-service' AND aggregate_id = p.order_id AND event_seq <= p.last_event_seq
+        ) numbered
+      ) n
       WHERE ${only(Prisma.sql`p.order_id`)}
-        AND (p.is_payment_done <> (p.last_event_seq > 0) OR p.last_event_seq <> COALESCE(n.events, 0))
+        AND (p.is_payment_done <> (p.last_event_seq > 0) OR p.last_event_seq <> n.events)
       LIMIT ${rowsMax}`,
   },
   {

@@ -9,10 +9,10 @@ import { RowSet } from './row-set';
 // that sound, so that the next one reads only what has come since, and a chain that was computed anew is noticed even
 // when the events have left the outbox.
 
-const WALLETS_PER_QUERY = 200;
+const RANGES_PER_QUERY = 200;
 const LINES_PER_PAGE = 2_000;
 const EVENTS_PER_PAGE = 1_000;
-const PLACES_PER_QUERY = 1_000;
+const PLACES_PER_QUERY = 5_000;
 /** An event may have been written this long before its transaction was committed, and be missed by the audit between. */
 const OVERLAP_MS = 60 * 60 * 1_000;
 
@@ -86,6 +86,19 @@ async function scopeOf(db: Reader, wantsFull: boolean, alwaysFullLines: number):
   };
 }
 
+async function brokenBehind(
+  db: Reader,
+  places: readonly ChainPlace[],
+  rowsMax: number,
+): Promise<Record<string, unknown>[]> {
+  const broken: Record<string, unknown>[] = [];
+  for (const place of places) {
+    if (broken.length >= rowsMax) break;
+    broken.push(...(await store.brokenLines(db, place, rowsMax - broken.length)));
+  }
+  return broken;
+}
+
 /**
  * Verifies the ledger, within the caller's snapshot.
  *
@@ -98,14 +111,12 @@ export async function auditLedger(
   { isFull, alwaysFullLines, rowsMax }: { isFull: boolean; alwaysFullLines: number; rowsMax: number },
 ): Promise<LedgerReport> {
   const scope = await scopeOf(db, isFull, alwaysFullLines);
-  const chain: Record<string, unknown>[] = [];
-  for (const place of scope.places) {
-    if (chain.length < rowsMax) chain.push(...(await store.brokenLines(db, place, rowsMax - chain.length)));
-  }
+  const chain = scope.isFull
+    ? await store.allBrokenLines(db, rowsMax)
+    : await brokenBehind(db, scope.places, rowsMax);
   const witness = new Witness(db, decode, rowsMax, scope);
   await witness.requireLines(scope.afterEventNo);
-  const untold = scope.places.flatMap((place) => witness.firstUntold(place));
-  for (const places of chunks(untold, WALLETS_PER_QUERY)) await witness.requireEvents(places);
+  for (const { walletNo } of scope.places) await witness.requireEvents(walletNo);
   const rows: Record<keyof typeof LEDGER_CHECKS, Record<string, unknown>[]> = {
     balance: await store.wrongBalances(db, rowsMax),
     chain,
@@ -182,23 +193,32 @@ class Witness {
     }
   }
 
-  /** The place before the first line that no event of the outbox has told of; nothing when all were told of. */
-  firstUntold(place: ChainPlace): ChainPlace[] {
-    const first = this.#told.get(Number(place.walletNo))?.missing().next().value;
-    return first === undefined ? [] : [{ ...place, seq: BigInt(first[0]) - 1n }];
+  /** Every line of a wallet was told of: asked where `requireLines` has left some. */
+  async requireEvents(walletNo: bigint): Promise<void> {
+    const missing = this.#told.get(Number(walletNo))?.missing() ?? [];
+    let ranges: store.LineRange[] = [];
+    const ask = async (): Promise<void> => {
+      if (ranges.length > 0) await this.#requireEventsOf(ranges);
+      ranges = [];
+    };
+    for (const [from, to] of missing) {
+      ranges.push({ walletNo, from, to });
+      if (ranges.length === RANGES_PER_QUERY) await ask();
+    }
+    await ask();
   }
 
-  /** Every line behind these places was told of: asked of the wallets where `requireLines` has left some. */
-  async requireEvents(from: readonly ChainPlace[]): Promise<void> {
-    let places = from;
-    while (places.length > 0) {
-      const lines = await store.linesBehind(this.#db, places, LINES_PER_PAGE);
+  async #requireEventsOf(ranges: readonly store.LineRange[]): Promise<void> {
+    const { present, purged } = await store.countLines(this.#db, ranges);
+    this.unwitnessedLines += purged;
+    // The others are looked at one by one, with what the outbox still has of their orders.
+    if (present === purged) return;
+    for (let afterSeq = 0n; ;) {
+      const lines = await store.unpurgedLines(this.#db, ranges, afterSeq, LINES_PER_PAGE);
       await this.#compare(lines);
       const last = lines.at(-1);
       if (last === undefined || lines.length < LINES_PER_PAGE) return;
-      places = places
-        .filter(({ walletNo }) => walletNo >= last.walletNo)
-        .map((place) => (place.walletNo === last.walletNo ? { ...place, seq: last.seq } : place));
+      afterSeq = last.seq;
     }
   }
 
@@ -241,12 +261,12 @@ class Witness {
       for (const entry of await this.#toldBy(event)) told.push({ ...entry, orderId: event.orderId });
     }
     for (const entries of chunks(told, PLACES_PER_QUERY)) {
-      const hashes = await store.hashesAt(this.#db, entries);
-      for (const { walletNo, walletSeq, lineHash, orderId } of entries) {
-        const hash = hashes.get(keyOf(walletNo, walletSeq));
+      const differing = await store.differingLines(this.#db, entries);
+      for (const [place, { walletNo, walletSeq, orderId }] of entries.entries()) {
+        const hash = differing.get(place);
         const row = { wallet_no: BigInt(walletNo), wallet_seq: BigInt(walletSeq), order_id: orderId };
-        if (hash === lineHash) this.#told.get(walletNo)?.add(BigInt(walletSeq));
-        else if (hash === undefined) this.#report({ ...row, problem: 'it was told of, and is gone' });
+        if (hash === undefined) this.#told.get(walletNo)?.add(BigInt(walletSeq));
+        else if (hash === null) this.#report({ ...row, problem: 'it was told of, and is gone' });
         else this.#report({ ...row, problem: 'its event told another hash' });
       }
     }

@@ -16,7 +16,8 @@ import type { Stretch, TopicReader } from './topic-reader';
 // published, so the snapshot has its row and its lines, however much is written meanwhile. The other way round only rows
 // older than the promised time are asked for.
 
-const MESSAGES_PER_QUERY = 500;
+const MESSAGES_PER_QUERY = 2_500;
+const LINES_PER_QUERY = 5_000;
 const RANGES_PER_QUERY = 200;
 /** An event may have been written this long before its transaction was committed, and be missed by the audit between. */
 const OVERLAP_MS = 60 * 60 * 1_000;
@@ -199,10 +200,17 @@ class TopicWitness {
     });
     const rows = await store.outboxRows(
       this.#db,
-      events.map(({ eventId }) => eventId),
+      events.map(({ message: { topic, key, headers }, eventId, hash }) => ({
+        eventId,
+        topic,
+        key: key?.toString('latin1'),
+        seq: headers[HEADER.aggregateSeq],
+        type: headers[HEADER.eventType],
+        hash,
+      })),
     );
     const ours = events.filter(({ eventId }) => rows.has(eventId));
-    for (const event of ours) this.#compareWithRow(event, rows.get(event.eventId) as store.OutboxRow);
+    for (const event of ours) this.#compareWithRow(event, rows.get(event.eventId) as store.FoundRow);
     const others = events.filter(({ eventId }) => !rows.has(eventId));
     const purged = await this.#judgeOthers(first.topic, others);
     this.counts.events += events.length;
@@ -213,8 +221,11 @@ class TopicWitness {
     if (first.topic === 'wallet') await this.#compareWithLedger(told);
   }
 
-  #compareWithRow({ message, eventId, hash }: Witnessed, row: store.OutboxRow): void {
+  #compareWithRow({ message, eventId, hash }: Witnessed, { no, differing: row }: store.FoundRow): void {
     const { topic, partition, offset, key, headers } = message;
+    // On another topic than its row's it does not count as published.
+    if (row === undefined || row.topic === topic) this.#known.seen.add(BigInt(no));
+    if (row === undefined) return;
     const published: [what: string, differs: boolean][] = [
       ['topic', row.topic !== topic],
       ['key', row.key !== key?.toString('latin1')],
@@ -223,8 +234,6 @@ class TopicWitness {
       ['content', row.hash !== hash],
     ];
     const differing = published.filter(([, differs]) => differs).map(([what]) => what);
-    // On another topic than its row's it does not count as published.
-    if (row.topic === topic) this.#known.seen.add(row.no);
     if (differing.length === 0) return;
     const problem = `its outbox row has another ${differing.join(', ')}`;
     this.#report('events', { topic, partition, offset, event_id: eventId, order_id: row.key, problem });
@@ -263,7 +272,7 @@ class TopicWitness {
   }
 
   async #compareWithLedger(events: readonly Witnessed[]): Promise<void> {
-    const told: { orderId: string; type: string; entry: Told; place: Row }[] = [];
+    const told: { line: store.ToldLine; place: Row }[] = [];
     for (const { message, eventId } of events) {
       const { topic, partition, offset } = message;
       const place = { topic, partition, offset, event_id: eventId };
@@ -271,24 +280,26 @@ class TopicWitness {
         const { record, value } = await this.#decode(message.value);
         if (record === 'wallet.PaymentSettled' || record === 'wallet.CancellationSettled') {
           const type = record === 'wallet.PaymentSettled' ? 'CREDIT' : 'DEBIT';
-          for (const entry of value.entries) told.push({ orderId: value.orderId, type, entry, place });
+          for (const entry of value.entries)
+            told.push({ line: { ...entry, orderId: value.orderId, type }, place });
         } else this.#report('ledger', { ...place, problem: `the event is a ${record}` });
       } catch (error) {
         if (!(error instanceof UndecodableError)) throw error;
         this.#report('ledger', { ...place, problem: `the event cannot be read: ${error.message}` });
       }
     }
-    for (let from = 0; from < told.length; from += MESSAGES_PER_QUERY) {
-      const some = told.slice(from, from + MESSAGES_PER_QUERY);
-      const lines = await store.linesAt(
+    for (let from = 0; from < told.length; from += LINES_PER_QUERY) {
+      const some = told.slice(from, from + LINES_PER_QUERY);
+      const differing = await store.differingLines(
         this.#db,
-        some.map(({ entry }) => entry),
+        some.map(({ line }) => line),
       );
-      for (const { orderId, type, entry, place } of some) {
-        const problem = differenceOf(lines.get(`${entry.walletNo}#${entry.walletSeq}`), orderId, type, entry);
+      for (const [at, stands] of differing) {
+        const { line, place } = some[at] as (typeof some)[number];
+        const problem = differenceOf(stands, line);
         if (problem === undefined) continue;
-        const line = { wallet_no: BigInt(entry.walletNo), wallet_seq: BigInt(entry.walletSeq) };
-        this.#report('ledger', { ...line, order_id: orderId, problem, ...place });
+        const of = { wallet_no: BigInt(line.walletNo), wallet_seq: BigInt(line.walletSeq) };
+        this.#report('ledger', { ...of, order_id: line.orderId, problem, ...place });
       }
     }
   }
@@ -313,21 +324,11 @@ class TopicWitness {
   }
 }
 
-interface Told {
-  walletNo: number;
-  walletSeq: number;
-  lineHash: string;
-  amount: bigint;
-  paymentOrderNo: number;
-}
-
 function differenceOf(
-  line: store.LedgerLineAt | undefined,
-  orderId: string,
-  type: string,
-  { lineHash, amount, paymentOrderNo }: Told,
+  line: store.LedgerLineAt | null,
+  { lineHash, amount, paymentOrderNo, orderId, type }: store.ToldLine,
 ): string | undefined {
-  if (line === undefined) return 'it was published, and is gone';
+  if (line === null) return 'it was published, and is gone';
   if (line.hash !== lineHash) return 'it was published with another hash';
   if (line.amount !== wonToDecimalText(amount)) return `it was published with the amount ${amount}`;
   if (line.orderId !== orderId) return 'it was published of another order';

@@ -51,12 +51,38 @@ export async function auditMoments(db: Reader): Promise<{ now: Date; verifiedAt:
   return { now: row.now, verifiedAt: row.verified_at };
 }
 
-/** Each wallet's lines behind a place, as one condition that the key (wallet_no, wallet_seq) serves range by range. */
-const behind = (places: readonly ChainPlace[]): Prisma.Sql =>
+/** Lines of one wallet, from and to included. */
+export interface LineRange {
+  walletNo: bigint;
+  from: number;
+  to: number;
+}
+
+const within = (ranges: readonly LineRange[]): Prisma.Sql =>
   Prisma.join(
-    places.map(({ walletNo, seq }) => Prisma.sql`(t.wallet_no = ${walletNo} AND t.wallet_seq > ${seq})`),
+    ranges.map(
+      ({ walletNo, from, to }) =>
+        Prisma.sql`(t.wallet_no = ${walletNo} AND t.wallet_seq BETWEEN ${from} AND ${to})`,
+    ),
     ' OR ',
   );
+
+/** The wallet has published events of the line's order, and the outbox has none of them any more. */
+const IS_PURGED = Prisma.sql`(COALESCE(s.last_seq_out, 0) > 0 AND NOT EXISTS (
+  SELECT 1 FROM outbox e
+  WHERE e.aggregate_type = 'wallet' AND e.aggregate_id = t.order_id AND e.aggregate_seq IS NOT NULL))`;
+
+/** How many lines of these ranges there are, and of how many of them all events were purged. */
+export async function countLines(
+  db: Reader,
+  ranges: readonly LineRange[],
+): Promise<{ present: number; purged: number }> {
+  const [row] = await db.$queryRaw<{ present: bigint; purged: Prisma.Decimal | bigint | null }[]>`
+    SELECT COUNT(*) AS present, SUM(${IS_PURGED}) AS purged
+    FROM wallet_transactions t FORCE INDEX (wallet_transactions_wallet_no_wallet_seq_key)
+    LEFT JOIN settlements s ON s.order_id = t.order_id WHERE ${within(ranges)}`;
+  return { present: Number(row?.present ?? 0), purged: Number(row?.purged ?? 0) };
+}
 
 /** Lines behind a place that do not follow from their predecessor: number, balance or hash. */
 export function brokenLines(
@@ -69,7 +95,8 @@ export function brokenLines(
     SELECT c.no AS transaction_no, c.wallet_no, c.wallet_seq, c.order_id, c.amount, c.balance_after
     FROM (SELECT t.*, ${seq} + ROW_NUMBER() OVER w AS place,
                  LAG(t.line_hash) OVER w AS previous_hash, LAG(t.balance_after) OVER w AS previous_balance
-          FROM wallet_transactions t WHERE t.wallet_no = ${walletNo} AND t.wallet_seq > ${seq}
+          FROM wallet_transactions t FORCE INDEX (wallet_transactions_wallet_no_wallet_seq_key)
+          WHERE t.wallet_no = ${walletNo} AND t.wallet_seq > ${seq}
           WINDOW w AS (ORDER BY t.wallet_seq)) c
     WHERE c.wallet_seq <> c.place
        OR c.balance_after <> COALESCE(c.previous_balance, CAST(${balance.toFixed(2)} AS DECIMAL(15, 2)))
@@ -78,6 +105,24 @@ export function brokenLines(
             c.amount, c.balance_after, c.reference_type, c.reference_id, c.order_id, c.event_id, c.idempotency_key,
             c.created_at), 256)
     ORDER BY c.no LIMIT ${rowsMax}`;
+}
+
+/**
+ * Lines of the whole ledger that do not follow from their predecessor: number, balance or hash. They are read in the order
+ * of writing, in which every wallet's last lines lie close together; wallet by wallet each line would be a page of its own.
+ */
+export function allBrokenLines(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
+  return db.$queryRaw`
+    SELECT t.no AS transaction_no, t.wallet_no, t.wallet_seq, t.order_id, t.amount, t.balance_after
+    FROM wallet_transactions t
+    LEFT JOIN wallet_transactions b
+      ON b.wallet_no = t.wallet_no AND b.wallet_seq = t.wallet_seq - 1 AND t.wallet_seq > 1
+    WHERE (b.no IS NULL AND t.wallet_seq <> 1)
+       OR t.balance_after <> COALESCE(b.balance_after, 0) + IF(t.type = 'CREDIT', t.amount, -t.amount)
+       OR t.line_hash <> SHA2(CONCAT_WS('|', COALESCE(b.line_hash, ''), t.wallet_no, t.wallet_seq, t.type, t.amount,
+            t.balance_after, t.reference_type, t.reference_id, t.order_id, t.event_id, t.idempotency_key,
+            t.created_at), 256)
+    ORDER BY t.no LIMIT ${rowsMax}`;
 }
 
 /** Wallets with another balance than their head's line says; a head without a line is `wrongHeads`' business. */
@@ -118,28 +163,43 @@ export interface WitnessedLine {
   hash: string;
 }
 
-/** Lines behind these places, by wallet and number. */
-export function linesBehind(
+/** Lines of these ranges that are not purged ones, from a number on, of one wallet. */
+export function unpurgedLines(
   db: Reader,
-  places: readonly ChainPlace[],
+  ranges: readonly LineRange[],
+  afterSeq: bigint,
   countMax: number,
 ): Promise<WitnessedLine[]> {
   return db.$queryRaw`
     SELECT t.wallet_no AS walletNo, t.wallet_seq AS seq, t.order_id AS orderId, t.line_hash AS hash
-    FROM wallet_transactions t WHERE ${behind(places)} ORDER BY t.wallet_no, t.wallet_seq LIMIT ${countMax}`;
+    FROM wallet_transactions t LEFT JOIN settlements s ON s.order_id = t.order_id
+    WHERE (${within(ranges)}) AND t.wallet_seq > ${afterSeq} AND NOT ${IS_PURGED}
+    ORDER BY t.wallet_no, t.wallet_seq LIMIT ${countMax}`;
 }
 
-/** Hashes of the lines at these places, by `{walletNo}#{seq}`. */
-export async function hashesAt(
+/**
+ * Of what was told, the lines that are gone or have another hash. Those that agree, nearly all of them, never leave MySQL.
+ *
+ * @returns what the line has instead (`null`: there is none), by the place in `told`
+ */
+export async function differingLines(
   db: Reader,
-  places: readonly { walletNo: number; walletSeq: number }[],
-): Promise<Map<string, string>> {
-  if (places.length === 0) return new Map();
-  const pairs = places.map(({ walletNo, walletSeq }) => Prisma.sql`(${walletNo}, ${walletSeq})`);
-  const rows = await db.$queryRaw<{ wallet_no: bigint; wallet_seq: bigint; line_hash: string }[]>`
-    SELECT wallet_no, wallet_seq, line_hash FROM wallet_transactions
-    WHERE (wallet_no, wallet_seq) IN (${Prisma.join(pairs)})`;
-  return new Map(rows.map((row) => [`${row.wallet_no}#${row.wallet_seq}`, row.line_hash]));
+  told: readonly { walletNo: number; walletSeq: number; lineHash: string }[],
+): Promise<Map<number, string | null>> {
+  if (told.length === 0) return new Map();
+  const json = JSON.stringify(
+    told.map(({ walletNo, walletSeq, lineHash }) => [walletNo, walletSeq, lineHash]),
+  );
+  const rows = await db.$queryRaw<{ place: bigint | number; line_hash: string | null }[]>`
+    SELECT told.place, t.line_hash
+    FROM JSON_TABLE(${json}, '$[*]' COLUMNS (
+      place      FOR ORDINALITY,
+      wallet_no  BIGINT      PATH '$[0]',
+      wallet_seq BIGINT      PATH '$[1]',
+      line_hash  VARCHAR(64) PATH '$[2]')) AS told
+    LEFT JOIN wallet_transactions t ON t.wallet_no = told.wallet_no AND t.wallet_seq = told.wallet_seq
+    WHERE NOT (BINARY t.line_hash <=> BINARY told.line_hash)`;
+  return new Map(rows.map(({ place, line_hash }) => [Number(place) - 1, line_hash]));
 }
 
 export interface StoredEvent {

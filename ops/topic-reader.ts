@@ -40,7 +40,7 @@ export interface TopicReader {
 
 const RETRIES = 3;
 const JOIN_RETRIES = 8;
-const PAGE_BYTES_MAX = 262_144;
+const PAGE_BYTES_MAX = 524_288;
 const FETCH_WAIT_MS = 50;
 const SESSION_TIMEOUT_MS = 60_000;
 /** Nothing new has come for so long. */

@@ -10,7 +10,6 @@ export const consumerOf = (topic: string): string => (topic === 'payment' ? WALL
 
 /** The outbox row that an event on a topic was published from. */
 export interface OutboxRow {
-  no: bigint;
   id: string;
   topic: string;
   key: string;
@@ -18,23 +17,71 @@ export interface OutboxRow {
   type: string;
   /** SHA-256 of the payload, in hex. */
   hash: string;
+}
+
+/** What a topic says of an event. */
+export interface PublishedEvent {
+  eventId: string;
+  topic: string;
+  key: string | undefined;
+  seq: string | undefined;
+  type: string | undefined;
+  /** SHA-256 of the value, in hex. */
+  hash: string;
+}
+
+export interface FoundRow {
+  no: bigint | number;
   /** False for one that was published again by an operator. */
   isOriginal: boolean;
+  /** The row when anything in it differs from what the topic says. */
+  differing: OutboxRow | undefined;
+}
+
+/** The rows of these events, by the event's id. Of those that agree, nearly all of them, hardly anything leaves MySQL. */
+export async function outboxRows(
+  db: Reader,
+  events: readonly PublishedEvent[],
+): Promise<Map<string, FoundRow>> {
+  if (events.length === 0) return new Map();
+  const json = JSON.stringify(
+    events.map(({ eventId, topic, key, seq, type, hash }) => [eventId, topic, key, seq, type, hash]),
+  );
+  const found = await db.$queryRaw<
+    { place: bigint | number; no: bigint | number; original: bigint | number; agrees: bigint | number }[]
+  >`
+    SELECT told.place, o.no, o.aggregate_seq IS NOT NULL AS original,
+           BINARY o.aggregate_type <=> BINARY told.topic AND BINARY o.aggregate_id <=> BINARY told.\`key\`
+             AND BINARY o.event_type <=> BINARY told.type AND BINARY o.event_seq <=> BINARY told.seq
+             AND BINARY SHA2(o.payload, 256) <=> BINARY told.hash AS agrees
+    FROM JSON_TABLE(${json}, '$[*]' COLUMNS (
+      place  FOR ORDINALITY,
+      id     VARCHAR(300) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]',
+      topic  VARCHAR(100) PATH '$[1]',
+      \`key\`  VARCHAR(300) PATH '$[2]',
+      seq    VARCHAR(20)  PATH '$[3]',
+      type   VARCHAR(100) PATH '$[4]',
+      hash   VARCHAR(64)  PATH '$[5]')) AS told
+    STRAIGHT_JOIN outbox o ON o.id = told.id AND BINARY o.id = BINARY told.id`;
+  const idAt = (place: bigint | number): string => events[Number(place) - 1]?.eventId ?? '';
+  const others = found.filter(({ agrees }) => Number(agrees) !== 1).map(({ place }) => idAt(place));
+  const differing = await wholeRows(db, others);
+  return new Map(
+    found.map(({ place, no, original }) => {
+      const id = idAt(place);
+      return [id, { no, isOriginal: Number(original) === 1, differing: differing.get(id) }];
+    }),
+  );
 }
 
 /** Rows by the event's id. */
-export async function outboxRows(db: Reader, eventIds: readonly string[]): Promise<Map<string, OutboxRow>> {
+async function wholeRows(db: Reader, eventIds: readonly string[]): Promise<Map<string, OutboxRow>> {
   if (eventIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<(Omit<OutboxRow, 'isOriginal'> & { isOriginal: bigint | number })[]>`
-    SELECT no, id, aggregate_type AS topic, aggregate_id AS \`key\`, event_seq AS seq, event_type AS type,
-           SHA2(payload, 256) AS hash, aggregate_seq IS NOT NULL AS isOriginal
+  const rows = await db.$queryRaw<OutboxRow[]>`
+    SELECT id, aggregate_type AS topic, aggregate_id AS \`key\`, event_seq AS seq, event_type AS type,
+           SHA2(payload, 256) AS hash
     FROM outbox WHERE id IN (${Prisma.join([...eventIds])})`;
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      { ...row, seq: row.seq === null ? null : Number(row.seq), isOriginal: Number(row.isOriginal) === 1 },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.id, { ...row, seq: row.seq === null ? null : Number(row.seq) }]));
 }
 
 export interface ArrivedEvent {
@@ -75,36 +122,75 @@ export interface LedgerLineAt {
   paymentOrderNo: number;
 }
 
-/** Lines at these places, by `{walletNo}#{seq}`. */
-export async function linesAt(
+/** What an event tells of a ledger line. */
+export interface ToldLine {
+  walletNo: number;
+  walletSeq: number;
+  lineHash: string;
+  amount: bigint;
+  paymentOrderNo: number;
+  orderId: string;
+  type: string;
+}
+
+/**
+ * Of what was told, the lines that are gone or in which anything differs. Those that agree, nearly all of them, never
+ * leave MySQL.
+ *
+ * @returns the line as it is (`null`: there is none), by the place in `told`
+ */
+export async function differingLines(
   db: Reader,
-  places: readonly { walletNo: number; walletSeq: number }[],
-): Promise<Map<string, LedgerLineAt>> {
-  if (places.length === 0) return new Map();
-  const pairs = places.map(({ walletNo, walletSeq }) => Prisma.sql`(${walletNo}, ${walletSeq})`);
+  told: readonly ToldLine[],
+): Promise<Map<number, LedgerLineAt | null>> {
+  if (told.length === 0) return new Map();
+  const json = JSON.stringify(
+    told.map(({ walletNo, walletSeq, lineHash, amount, paymentOrderNo, orderId, type }) => [
+      walletNo,
+      walletSeq,
+      lineHash,
+      String(amount),
+      paymentOrderNo,
+      orderId,
+      type,
+    ]),
+  );
   const rows = await db.$queryRaw<
     {
-      wallet_no: bigint;
-      wallet_seq: bigint;
-      line_hash: string;
+      place: bigint | number;
+      line_hash: string | null;
       amount: Prisma.Decimal;
       order_id: string;
       type: string;
       reference_id: bigint;
     }[]
   >`
-    SELECT wallet_no, wallet_seq, line_hash, amount, order_id, type, reference_id FROM wallet_transactions
-    WHERE (wallet_no, wallet_seq) IN (${Prisma.join(pairs)})`;
+    SELECT told.place, t.line_hash, t.amount, t.order_id, t.type, t.reference_id
+    FROM JSON_TABLE(${json}, '$[*]' COLUMNS (
+      place        FOR ORDINALITY,
+      wallet_no    BIGINT         PATH '$[0]',
+      wallet_seq   BIGINT         PATH '$[1]',
+      line_hash    VARCHAR(64)    PATH '$[2]',
+      amount       DECIMAL(40, 2) PATH '$[3]',
+      reference_id BIGINT         PATH '$[4]',
+      order_id     VARCHAR(64)    PATH '$[5]',
+      type         VARCHAR(16)    PATH '$[6]')) AS told
+    LEFT JOIN wallet_transactions t ON t.wallet_no = told.wallet_no AND t.wallet_seq = told.wallet_seq
+    WHERE NOT (BINARY t.line_hash <=> BINARY told.line_hash AND t.amount <=> told.amount
+      AND t.reference_id <=> told.reference_id AND BINARY t.order_id <=> BINARY told.order_id
+      AND BINARY t.type <=> BINARY told.type)`;
   return new Map(
     rows.map((row) => [
-      `${row.wallet_no}#${row.wallet_seq}`,
-      {
-        hash: row.line_hash,
-        amount: row.amount.toFixed(2),
-        orderId: row.order_id,
-        type: row.type,
-        paymentOrderNo: Number(row.reference_id),
-      },
+      Number(row.place) - 1,
+      row.line_hash === null
+        ? null
+        : {
+            hash: row.line_hash,
+            amount: row.amount.toFixed(2),
+            orderId: row.order_id,
+            type: row.type,
+            paymentOrderNo: Number(row.reference_id),
+          },
     ]),
   );
 }
