@@ -141,9 +141,13 @@ describe('checkpoints', () => {
     expect(brokenIn(await auditNow(INCREMENTAL))).toContain('checkpoint-stands');
   });
 
-  it('When events were purged before any audit, then their lines are counted as without a witness', async () => {
+  it('When events were purged before any audit, then their lines are a finding, unless a purge was wanted', async () => {
     await run('DELETE FROM outbox');
-    const report = await auditNow();
+    // Nothing purges by itself: a whole outbox that is gone was taken away.
+    expect(rowsOf(await auditNow(), 'ledger-is-witnessed')).toHaveLength(7);
+    const written = new Date(`${MOMENT.replace(' ', 'T')}Z`);
+    expect(brokenIn(await auditNow({ purgedBefore: written }))).toEqual(['ledger-is-witnessed']);
+    const report = await auditNow({ purgedBefore: new Date(written.getTime() + 1_000) });
     expect(brokenIn(report)).toEqual([]);
     expect(report.ledger).toEqual({ isFull: true, verifiedLines: 7, unwitnessedLines: 7 });
   });

@@ -331,6 +331,8 @@ describe('the audit', () => {
   });
 
   it('When a settled event was purged from the outbox, then it still counts', async () => {
+    // The audit has seen the events, so that their lines need no other witness any more.
+    expect(await broken()).toEqual([]);
     await run('DELETE FROM outbox');
     expect(await broken()).toEqual([]);
   });

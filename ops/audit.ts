@@ -112,6 +112,11 @@ export interface AuditOptions {
   isFull?: boolean;
   /** A ledger of up to this many lines is verified whole in any case. */
   alwaysFullLines?: number;
+  /**
+   * Rows of the outbox that were written before this moment may have been purged. Without it a row that is gone, and a
+   * ledger line that nothing tells of any more, is a finding.
+   */
+  purgedBefore?: Date;
   /** Reads the topics; without it the audit judges from rows alone, and says so. */
   topics?: TopicReader;
   /** Told of every step when it is done. */
@@ -128,13 +133,14 @@ export interface AuditOptions {
  * @param db as the operators' user
  */
 export async function audit(db: Database, options: AuditOptions = {}): Promise<AuditReport> {
-  const { graceS = PROMISED_S, isFull = false, alwaysFullLines = ALWAYS_FULL_LINES } = options;
+  const { graceS = PROMISED_S, isFull = false, alwaysFullLines = ALWAYS_FULL_LINES, purgedBefore } = options;
   const decode = options.decode ?? (await databaseDecoder(db));
-  // Before the snapshot: of every event below these ends the snapshot has the row.
+  const bounds = { graceS, isFull, alwaysFullLines, purgedBefore };
+  // Before the snapshot: of every event below these ends the snapshot has the row, but for the last moment's.
   const published = await endsOf(options.topics);
   const { report, ledger, topics, rows, marked } = await inTransaction(
     db,
-    (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines, published, step: stepper(options.onStep) }),
+    (tx) => judge(tx, decode, { ...bounds, published, step: stepper(options.onStep) }),
     {
       // The first read opens the snapshot that all later ones see.
       isolation: 'RepeatableRead',
@@ -207,6 +213,7 @@ interface JudgeScope {
   isFull: boolean;
   alwaysFullLines: number;
   published: Published;
+  purgedBefore: Date | undefined;
 }
 
 async function judge(
@@ -239,7 +246,7 @@ async function judge(
   const ledger = await step('ledger', auditLedger(tx, decode, { ...scopeOf('ledger'), rowsMax: ROWS_MAX }));
   for (const found of ledger.findings) add(found.check, found.guarantees, found.rows);
   const topicsFull = ledger.isFull || marked.has('topics');
-  const topicsScope = { isFull: topicsFull, readAt, lateBefore, rowsMax: ROWS_MAX };
+  const topicsScope = { purgedBefore: scope.purgedBefore, isFull: topicsFull, readAt, lateBefore, rowsMax: ROWS_MAX };
   const { topics, unread } = await step('topics', judgeTopics(tx, decode, published, topicsScope));
   const ofTopics = topics?.findings ?? (unread?.isFault === true ? unreadTopics(unread.because) : []);
   for (const found of ofTopics) add(found.check, found.guarantees, found.rows);

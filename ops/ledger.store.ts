@@ -116,6 +116,7 @@ export interface WitnessedLine {
   seq: bigint;
   orderId: string;
   hash: string;
+  createdAt: Date;
 }
 
 /** Lines behind these places, by wallet and number. */
@@ -125,7 +126,8 @@ export function linesBehind(
   countMax: number,
 ): Promise<WitnessedLine[]> {
   return db.$queryRaw`
-    SELECT t.wallet_no AS walletNo, t.wallet_seq AS seq, t.order_id AS orderId, t.line_hash AS hash
+    SELECT t.wallet_no AS walletNo, t.wallet_seq AS seq, t.order_id AS orderId, t.line_hash AS hash,
+           t.created_at AS createdAt
     FROM wallet_transactions t WHERE ${behind(places)} ORDER BY t.wallet_no, t.wallet_seq LIMIT ${countMax}`;
 }
 
