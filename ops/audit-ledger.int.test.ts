@@ -141,9 +141,13 @@ describe('checkpoints', () => {
     expect(brokenIn(await auditNow(INCREMENTAL))).toContain('checkpoint-stands');
   });
 
-  it('When events were purged before any audit, then their lines are counted as without a witness', async () => {
+  it('When events were purged before any audit, then their lines are a finding, unless a purge was wanted', async () => {
     await run('DELETE FROM outbox');
-    const report = await auditNow();
+    // Nothing purges by itself: a whole outbox that is gone was taken away.
+    expect(rowsOf(await auditNow(), 'ledger-is-witnessed')).toHaveLength(7);
+    const written = new Date(`${MOMENT.replace(' ', 'T')}Z`);
+    expect(brokenIn(await auditNow({ purgedBefore: written }))).toEqual(['ledger-is-witnessed']);
+    const report = await auditNow({ purgedBefore: new Date(written.getTime() + 1_000) });
     expect(brokenIn(report)).toEqual([]);
     expect(report.ledger).toEqual({ isFull: true, verifiedLines: 7, unwitnessedLines: 7 });
   });
@@ -197,6 +201,8 @@ describe('checkpoints', () => {
     await run("UPDATE wallet_transactions SET event_id = 'x' WHERE wallet_no = 1 AND wallet_seq = 5");
     expect(brokenIn(await auditNow(INCREMENTAL))).toEqual(['chain-is-unbroken']);
     await run("UPDATE wallet_transactions SET event_id = 'event' WHERE wallet_no = 1 AND wallet_seq = 5");
+    // What has failed is verified whole, once.
+    expect((await auditNow(INCREMENTAL)).ledger).toMatchObject({ isFull: true });
     await run("UPDATE wallet_transactions SET event_id = 'x' WHERE wallet_no = 1 AND wallet_seq = 2");
     expect(brokenIn(await auditNow(INCREMENTAL))).toEqual([]);
     expect(brokenIn(await auditNow({ ...INCREMENTAL, isFull: true }))).toEqual(['chain-is-unbroken']);

@@ -10,7 +10,7 @@ const brokenIn = ({ findings }: AuditReport): string[] =>
   findings.filter(({ holds }) => !holds).map(({ check }) => check);
 const auditNow = async (options: AuditOptions = INCREMENTAL): Promise<string[]> =>
   brokenIn(await audit(database(), { decode, ...options }));
-const heldAt = () => run('SELECT verified_at FROM audit_checkpoints');
+const heldAt = () => run("SELECT verified_at FROM audit_checkpoints WHERE checks = 'rows'");
 
 const breakOldOrder = () => run('UPDATE payment_events SET total_amount = 3000 WHERE no = 1');
 const BROKEN = ['psp-total-is-ours', 'total-is-lines'];
@@ -23,6 +23,31 @@ describe('the scope of an audit', () => {
     expect(await auditNow({ ...INCREMENTAL, isFull: true })).toEqual(BROKEN);
     // A small ledger is looked at whole.
     expect(await auditNow({})).toEqual(BROKEN);
+  });
+
+  it('When --full has found something, then the next audit finds it, too, until a full one holds', async () => {
+    await auditNow();
+    await breakOldOrder();
+    expect(await auditNow({ ...INCREMENTAL, isFull: true })).toEqual(BROKEN);
+    expect(await auditNow()).toEqual(BROKEN);
+    await run('UPDATE payment_events SET total_amount = 2500 WHERE no = 1');
+    // The next one is full by itself, and holds: then what has come since is enough again.
+    expect(await auditNow()).toEqual([]);
+    await breakOldOrder();
+    expect(await auditNow()).toEqual([]);
+  });
+
+  it('When --full has found an altered ledger, then the next audit finds it, too, until it is repaired', async () => {
+    await auditNow();
+    const alter = (won: number) =>
+      run('UPDATE wallet_transactions SET amount = amount + ? WHERE wallet_no = 1 AND wallet_seq = 1', [won]);
+    const full: AuditOptions = { ...INCREMENTAL, isFull: true };
+    await alter(5);
+    expect(await auditNow(full)).toContain('chain-is-unbroken');
+    expect(await auditNow()).toContain('chain-is-unbroken');
+    await alter(-5);
+    expect(await auditNow(full)).toEqual([]);
+    expect((await audit(database(), { decode, ...INCREMENTAL })).ledger).toMatchObject({ isFull: false });
   });
 
   it('When the checks have never held, then all is looked at', async () => {

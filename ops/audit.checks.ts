@@ -28,6 +28,46 @@ const IS_PARKED = Prisma.sql`EXISTS (
   SELECT 1 FROM dead_letters d WHERE d.aggregate_id = p.order_id AND d.consumer IN ('wallet-service', 'payment-service')
     AND d.status <> 'RESOLVED')`;
 
+/** Was a number of the order's sequence given up, by an operator who has closed a letter of that consumer? */
+const isGivenUp = (
+  consumer: Prisma.Sql,
+  orderId: Prisma.Sql,
+  seq: Prisma.Sql,
+): Prisma.Sql => Prisma.sql`EXISTS (
+  SELECT 1 FROM dead_letters g WHERE g.consumer = ${consumer} AND g.aggregate_id = ${orderId} AND g.status = 'RESOLVED'
+    AND g.closed_from_seq <= ${seq} AND g.closed_to_seq >= ${seq})`;
+
+/**
+ * Is a number behind `after`, up to `last`, due: one that was not given up? The first such number is the one behind
+ * `after`, or the one behind a range that was given up.
+ */
+const isDue = (consumer: Prisma.Sql, orderId: Prisma.Sql, after: Prisma.Sql, last: Prisma.Sql): Prisma.Sql =>
+  Prisma.sql`(${last} > ${after} AND (NOT ${isGivenUp(consumer, orderId, Prisma.sql`${after} + 1`)} OR EXISTS (
+    SELECT 1 FROM dead_letters d WHERE d.consumer = ${consumer} AND d.aggregate_id = ${orderId} AND d.status = 'RESOLVED'
+      AND d.closed_to_seq >= ${after} AND d.closed_to_seq < ${last}
+      AND NOT ${isGivenUp(consumer, orderId, Prisma.sql`d.closed_to_seq + 1`)})))`;
+
+const WALLET = Prisma.sql`'wallet-service'`;
+const PAYMENT = Prisma.sql`'payment-service'`;
+const SETTLED = Prisma.sql`COALESCE(s.last_seq_in, 0)`;
+
+/** Does an event of the order `p` wait for its settlement in `s`? Not one that was given up. */
+const AWAITS_SETTLEMENT = isDue(WALLET, Prisma.sql`p.order_id`, SETTLED, Prisma.sql`p.last_event_seq`);
+
+/** The wallet numbers its answers itself: when an event was given up, there are fewer of them. */
+const ANSWERS = Prisma.sql`IF(EXISTS (SELECT 1 FROM dead_letters d WHERE d.consumer = ${WALLET} AND d.aggregate_id = p.order_id
+  AND d.status = 'RESOLVED' AND d.closed_from_seq IS NOT NULL), COALESCE(s.last_seq_out, 0), p.last_event_seq)`;
+
+const AWAITS_ACKNOWLEDGEMENT = isDue(
+  PAYMENT,
+  Prisma.sql`p.order_id`,
+  Prisma.sql`p.acknowledged_events`,
+  ANSWERS,
+);
+
+/** Of an order `p` whose money is not done, with its settlement `s`: nothing comes any more, for the rest was given up. */
+export const NOTHING_IS_DUE = Prisma.sql`NOT ${AWAITS_SETTLEMENT} AND NOT ${AWAITS_ACKNOWLEDGEMENT}`;
+
 /**
  * Each statement reads its largest table once, by its primary key, and groups by that key alone: MySQL then forms one group
  * after the other, where a longer GROUP BY would fill a temporary table with the whole ledger.
@@ -100,9 +140,14 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
         (SELECT o.no
          FROM payment_orders o
          JOIN payment_events p ON p.no = o.payment_event_no
-         JOIN settlements s ON s.order_id = p.order_id AND s.last_seq_in = p.last_event_seq
+         JOIN settlements s ON s.order_id = p.order_id
          WHERE o.payment_order_status = 'CANCELED' AND ${only(Prisma.sql`p.order_id`)}
            AND NOT EXISTS (SELECT 1 FROM wallet_transactions d WHERE d.reference_id = o.no AND d.type = 'DEBIT')
+           AND NOT ${isDue(WALLET, Prisma.sql`o.order_id`, Prisma.sql`s.last_seq_in`, Prisma.sql`p.last_event_seq`)}
+           AND NOT EXISTS (
+             SELECT 1 FROM payment_cancel_lines n JOIN payment_cancels c ON c.no = n.payment_cancel_no
+             WHERE n.payment_order_no = o.no AND c.status = 'SUCCESS'
+               AND ${isGivenUp(WALLET, Prisma.sql`c.order_id`, Prisma.sql`c.event_seq`)})
          LIMIT ${rowsMax})
       ) broken
       JOIN payment_orders o ON o.no = broken.no
@@ -217,6 +262,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       WHERE o.aggregate_type IN ('payment', 'wallet') AND ${only(Prisma.sql`o.aggregate_id`)}
         AND o.created_at < ${lateBefore}
         AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.event_id = o.id AND i.consumer = ${CONSUMER_OF})
+        AND NOT ${isGivenUp(CONSUMER_OF, Prisma.sql`o.aggregate_id`, Prisma.sql`o.event_seq`)}
       ORDER BY o.no LIMIT ${rowsMax}`,
   },
   {
@@ -226,7 +272,7 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     offenders: ({ rowsMax, lateBefore }) => Prisma.sql`
       SELECT p.order_id, p.status, p.approved_at, p.last_event_seq, COALESCE(s.last_seq_in, 0) AS last_seq_in
       FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id
-      WHERE p.is_payment_done AND p.is_wallet_done = FALSE AND p.last_event_seq > COALESCE(s.last_seq_in, 0)
+      WHERE p.is_payment_done AND p.is_wallet_done = FALSE AND ${AWAITS_SETTLEMENT}
         AND p.updated_at < ${lateBefore} AND NOT ${IS_PARKED}
       ORDER BY p.no LIMIT ${rowsMax}`,
   },
@@ -237,7 +283,8 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
     offenders: ({ rowsMax, lateBefore }) => Prisma.sql`
       SELECT p.order_id, p.status, p.approved_at, s.last_seq_out, p.acknowledged_events
       FROM payment_events p JOIN settlements s ON s.order_id = p.order_id
-      WHERE p.is_payment_done AND p.is_wallet_done = FALSE AND p.last_event_seq = s.last_seq_in
+      WHERE p.is_payment_done AND p.is_wallet_done = FALSE AND NOT ${AWAITS_SETTLEMENT}
+        AND ${AWAITS_ACKNOWLEDGEMENT}
         AND GREATEST(p.updated_at, s.updated_at) < ${lateBefore} AND NOT ${IS_PARKED}
       ORDER BY p.no LIMIT ${rowsMax}`,
   },

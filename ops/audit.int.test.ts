@@ -331,6 +331,8 @@ describe('the audit', () => {
   });
 
   it('When a settled event was purged from the outbox, then it still counts', async () => {
+    // The audit has seen the events, so that their lines need no other witness any more.
+    expect(await broken()).toEqual([]);
     await run('DELETE FROM outbox');
     expect(await broken()).toEqual([]);
   });
@@ -365,6 +367,90 @@ describe('the audit', () => {
     expect(report.counts).toMatchObject({ parked: 1, parkedOrders: 1, inFlight: 0 });
     await run("UPDATE dead_letters SET status = 'RESOLVED'");
     expect((await audit(database(), { decode })).counts).toMatchObject({ parkedOrders: 0, inFlight: 1 });
+  });
+
+  describe('When an operator has given numbers up', () => {
+    const close = (consumer: string, from: number, to: number) =>
+      run(
+        `INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, aggregate_id, headers, error,
+           parked_at, status, resolved_at, resolved_by, resolution, closed_from_seq, closed_to_seq)
+         VALUES (?, ?, 'payment', 1, 1, 'e', 'order-partly', '{}', 'x', ?, 'RESOLVED', ?, 'kim', 'agreed', ?, ?)`,
+        [`closed-${consumer}-${from}`, consumer, MOMENT, MOMENT, from, to],
+      );
+    const waits = (acknowledged: number) =>
+      run(
+        `UPDATE payment_events SET is_wallet_done = FALSE, acknowledged_events = ?, updated_at = ? WHERE no = 2`,
+        [acknowledged, MOMENT],
+      );
+    const settled = (seqIn: number, seqOut: number) =>
+      run(
+        "UPDATE settlements SET last_seq_in = ?, last_seq_out = ?, updated_at = ? WHERE order_id = 'order-partly'",
+        [seqIn, seqOut, MOMENT],
+      );
+    const withoutDebit = () =>
+      writeLedger(
+        run,
+        LEDGER.filter((_line, at) => at !== 5),
+      );
+
+    it('then a cancel that was not booked for it is told apart, and is neither a finding nor in flight', async () => {
+      await withoutDebit();
+      await run("DELETE FROM outbox WHERE id = 'wallet-2-2'");
+      await waits(1);
+      await settled(1, 1);
+      await run("DELETE FROM inbox WHERE event_id = 'payment-2-2'");
+      expect((await broken()).sort()).toEqual(['nothing-unpublished', 'nothing-unsettled']);
+      await close('payment-service', 2, 2);
+      expect((await broken()).sort()).toEqual(['nothing-unpublished', 'nothing-unsettled']);
+      await run('DELETE FROM dead_letters');
+      await close('wallet-service', 2, 2);
+      const report = await audit(database(), { decode });
+      expect(report.findings.filter(({ holds }) => !holds)).toEqual([]);
+      expect(report.counts.inFlight).toBe(0);
+      expect(report.givenUp).toMatchObject({
+        orders: 1,
+        rows: [
+          { order_id: 'order-partly', from_seq: 2, to_seq: 2, resolved_by: 'kim', resolution: 'agreed' },
+        ],
+      });
+      expect(auditText(report)).toMatch(
+        /^note {4}given up +1 orders .*\n {10}order_id=order-partly .*by=kim/m,
+      );
+    });
+
+    it('then of three the third goes on, and only the second is left out', async () => {
+      await withoutDebit();
+      await run("DELETE FROM outbox WHERE id = 'wallet-2-2'");
+      await run('UPDATE payment_events SET last_event_seq = 3 WHERE no = 2');
+      await run(
+        `INSERT INTO outbox (id, aggregate_type, aggregate_id, aggregate_seq, event_seq, event_type, idempotency_key,
+           payload, created_at) VALUES ('payment-2-3', 'payment', 'order-partly', 3, 3, 'x.Y', 'p3', X'0000000007', ?)`,
+        [MOMENT],
+      );
+      await close('wallet-service', 2, 2);
+      await waits(1);
+      await settled(1, 1);
+      expect((await broken()).sort()).toEqual(['nothing-unpublished', 'nothing-unsettled']);
+      await run(
+        `INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash)
+         VALUES ('wallet-service', 'payment-2-3', 'payment', 4, 100, 'order-partly', 3, '')`,
+      );
+      await settled(3, 2);
+      expect(await broken()).toEqual(['nothing-unacknowledged']);
+      await waits(2);
+      expect(await broken()).toEqual([]);
+      // A debit that belongs to no number that was given up is missed as ever.
+      await run('UPDATE payment_cancels SET event_seq = 3 WHERE no = 2');
+      expect(await broken()).toEqual(['canceled-is-debited']);
+    });
+
+    it('then an answer that was given up is not waited for', async () => {
+      await waits(1);
+      await run("UPDATE settlements SET updated_at = ? WHERE order_id = 'order-partly'", [MOMENT]);
+      expect(await broken()).toEqual(['nothing-unacknowledged']);
+      await close('payment-service', 2, 2);
+      expect(await broken()).toEqual([]);
+    });
   });
 
   it('When a seller’s balance is below zero, then it is told apart and is no finding of its own', async () => {

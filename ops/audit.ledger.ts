@@ -27,7 +27,7 @@ export interface LedgerReport {
   /** Was the whole ledger verified, or what has come since the last audit? */
   isFull: boolean;
   verifiedLines: number;
-  /** Lines whose events have left the outbox, and which no earlier audit has seen. */
+  /** Lines whose events have left the outbox: purged on purpose, or seen by an earlier audit. */
   unwitnessedLines: number;
   /** What the next audit may build on; to be saved when the ledger is sound. */
   checkpoints: ChainPlace[];
@@ -52,6 +52,8 @@ interface Scope {
   /** Number of each wallet's last line, by wallet. */
   heads: ReadonlyMap<bigint, bigint>;
   checkpoints: ChainPlace[];
+  /** Up to which line an audit has seen each wallet's events, by wallet: the checkpoint stands for those that are gone. */
+  verified: ReadonlyMap<bigint, bigint>;
   lines: bigint;
   /** Events of the outbox behind this row are compared with the ledger. */
   afterEventNo: bigint;
@@ -80,6 +82,11 @@ async function scopeOf(db: Reader, wantsFull: boolean, alwaysFullLines: number):
     places: news.map(({ from }) => from),
     heads: new Map(news.map(({ head }) => [head.walletNo, head.seq])),
     checkpoints: news.map(({ head }) => head).filter(({ seq }) => seq > 0n),
+    verified: new Map(
+      wallets.flatMap(({ head, checkpoint }) =>
+        checkpoint === null ? [] : [[head.walletNo, checkpoint.seq]],
+      ),
+    ),
     lines: news.reduce((sum, { head, from }) => sum + (head.seq > from.seq ? head.seq - from.seq : 0n), 0n),
     afterEventNo: isFull || since === null ? 0n : await store.outboxNoBefore(db, since),
     readAt: now,
@@ -103,18 +110,24 @@ async function brokenBehind(
  * Verifies the ledger, within the caller's snapshot.
  *
  * @param options.isFull from the first line on, whatever was verified before
+ * @param options.purgedBefore the events of lines that were written before this moment may have been purged
  * @param options.alwaysFullLines a ledger of up to this many lines is verified so in any case
  */
 export async function auditLedger(
   db: Reader,
   decode: Decode,
-  { isFull, alwaysFullLines, rowsMax }: { isFull: boolean; alwaysFullLines: number; rowsMax: number },
+  {
+    isFull,
+    alwaysFullLines,
+    rowsMax,
+    purgedBefore,
+  }: { isFull: boolean; alwaysFullLines: number; rowsMax: number; purgedBefore: Date | undefined },
 ): Promise<LedgerReport> {
   const scope = await scopeOf(db, isFull, alwaysFullLines);
   const chain = scope.isFull
     ? await store.allBrokenLines(db, rowsMax)
     : await brokenBehind(db, scope.places, rowsMax);
-  const witness = new Witness(db, decode, rowsMax, scope);
+  const witness = new Witness(db, decode, { rowsMax, purgedBefore }, scope);
   await witness.requireLines(scope.afterEventNo);
   for (const { walletNo } of scope.places) await witness.requireEvents(walletNo);
   const rows: Record<keyof typeof LEDGER_CHECKS, Record<string, unknown>[]> = {
@@ -154,11 +167,20 @@ class Witness {
   readonly #db: Reader;
   readonly #decode: Decode;
   readonly #rowsMax: number;
+  readonly #purgedBefore: Date | undefined;
+  readonly #verified: ReadonlyMap<bigint, bigint>;
 
   /** Lines that an event has told of, by wallet: one bit each. */
   readonly #told: ReadonlyMap<number, RowSet>;
 
-  constructor(db: Reader, decode: Decode, rowsMax: number, { places, heads }: Scope) {
+  constructor(
+    db: Reader,
+    decode: Decode,
+    { rowsMax, purgedBefore }: { rowsMax: number; purgedBefore: Date | undefined },
+    { places, heads, verified }: Scope,
+  ) {
+    this.#purgedBefore = purgedBefore;
+    this.#verified = verified;
     this.#told = new Map(
       places.map(({ walletNo, seq }) => [Number(walletNo), new RowSet(seq, heads.get(walletNo) ?? seq)]),
     );
@@ -209,12 +231,21 @@ class Witness {
   }
 
   async #requireEventsOf(ranges: readonly store.LineRange[]): Promise<void> {
-    const { present, purged } = await store.countLines(this.#db, ranges);
+    const [first] = ranges;
+    if (first === undefined) return;
+    const excuse = {
+      verifiedSeq: this.#verified.get(first.walletNo) ?? 0n,
+      purgedBefore: this.#purgedBefore,
+    };
+    const { present, purged } = await store.countLines(this.#db, ranges, excuse);
     this.unwitnessedLines += purged;
     // The others are looked at one by one, with what the outbox still has of their orders.
     if (present === purged) return;
     for (let afterSeq = 0n; ;) {
-      const lines = await store.unpurgedLines(this.#db, ranges, afterSeq, LINES_PER_PAGE);
+      const lines = await store.unpurgedLines(this.#db, ranges, excuse, {
+        afterSeq,
+        countMax: LINES_PER_PAGE,
+      });
       await this.#compare(lines);
       const last = lines.at(-1);
       if (last === undefined || lines.length < LINES_PER_PAGE) return;
@@ -234,14 +265,22 @@ class Witness {
         told.set(keyOf(walletNo, walletSeq), lineHash);
     }
     const published = await store.publishedCounts(this.#db, orderIds);
-    for (const { walletNo, seq, orderId, hash } of lines) {
+    for (const { walletNo, seq, orderId, hash, createdAt } of lines) {
       const toldHash = told.get(keyOf(walletNo, seq));
       const row = { wallet_no: walletNo, wallet_seq: seq, order_id: orderId };
       if (toldHash !== undefined) {
         if (toldHash !== hash) this.#report({ ...row, problem: 'its event told another hash' });
-      } else if ((published.get(orderId) ?? 0) > (counts.get(orderId) ?? 0)) this.unwitnessedLines += 1;
+      } else if (
+        (published.get(orderId) ?? 0) > (counts.get(orderId) ?? 0) &&
+        (seq <= (this.#verified.get(walletNo) ?? 0n) || this.#mayBePurged(createdAt))
+      )
+        this.unwitnessedLines += 1;
       else this.#report({ ...row, problem: 'no event told of it' });
     }
+  }
+
+  #mayBePurged(writtenAt: Date): boolean {
+    return this.#purgedBefore !== undefined && writtenAt < this.#purgedBefore;
   }
 
   /** Every line that was told of is there. */

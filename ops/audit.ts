@@ -1,10 +1,17 @@
 import type { Decode } from '#contracts/codec';
 import type { Database, Prisma, Reader, Tx } from '#prisma/database';
 import { inTransaction } from '#prisma/transaction';
-import { AUDIT_CHECKS, type AuditCheck } from './audit.checks';
+import { AUDIT_CHECKS, NOTHING_IS_DUE, type AuditCheck } from './audit.checks';
 import { auditLedger, type LedgerReport } from './audit.ledger';
+import { mark, markedGroups, type Group, type Outcome } from './audit.marks';
 import { conditionsOf, ordersScope, saveHeldAt, type OrdersScope } from './audit.scope';
-import { auditTopics, unreadTopics, type TopicsCounts, type TopicsReport } from './audit.topics';
+import {
+  auditTopics,
+  TOPIC_CHECKS,
+  unreadTopics,
+  type TopicsCounts,
+  type TopicsReport,
+} from './audit.topics';
 import { databaseDecoder } from './event-decoder';
 import { auditMoments, saveCheckpoints } from './ledger.store';
 import { TopicsUnreadableError, type Stretch, type TopicReader } from './topic-reader';
@@ -53,6 +60,8 @@ export interface AuditReport {
   topics: ({ isRead: true } & TopicsCounts) | { isRead: false; because: string };
   /** Sellers who owe money after a refund: information, not a broken invariant. */
   negativeBalances: NegativeBalances;
+  /** Orders with events that an operator has given up: information, and out of the checks. */
+  givenUp: GivenUp;
 }
 
 export interface NegativeBalances {
@@ -70,6 +79,24 @@ interface CountsRow {
   ledger_lines: bigint;
   parked: bigint;
   parked_orders: bigint;
+}
+
+export interface GivenUp {
+  orders: number;
+  /** At most 20, the latest first: what was closed by hand without being booked, by whom and why. */
+  rows: Row[];
+}
+
+async function givenUp(db: Reader): Promise<GivenUp> {
+  const [total] = await db.$queryRaw<{ orders: bigint }[]>`
+    SELECT COUNT(DISTINCT aggregate_id) AS orders FROM dead_letters
+    WHERE status = 'RESOLVED' AND closed_from_seq IS NOT NULL AND aggregate_id IS NOT NULL`;
+  const rows = await db.$queryRaw<Row[]>`
+    SELECT aggregate_id AS order_id, consumer, closed_from_seq AS from_seq, closed_to_seq AS to_seq, id AS dead_letter,
+           resolved_by, resolution
+    FROM dead_letters WHERE status = 'RESOLVED' AND closed_from_seq IS NOT NULL AND aggregate_id IS NOT NULL
+    ORDER BY no DESC LIMIT ${ROWS_MAX}`;
+  return { orders: Number(total?.orders ?? 0), rows };
 }
 
 async function negativeBalances(db: Reader): Promise<NegativeBalances> {
@@ -91,6 +118,11 @@ export interface AuditOptions {
   isFull?: boolean;
   /** A ledger of up to this many lines is verified whole in any case. */
   alwaysFullLines?: number;
+  /**
+   * Rows of the outbox that were written before this moment may have been purged. Without it a row that is gone, and a
+   * ledger line that nothing tells of any more, is a finding.
+   */
+  purgedBefore?: Date;
   /** Reads the topics; without it the audit judges from rows alone, and says so. */
   topics?: TopicReader;
   /** Told of every step when it is done. */
@@ -107,30 +139,50 @@ export interface AuditOptions {
  * @param db as the operators' user
  */
 export async function audit(db: Database, options: AuditOptions = {}): Promise<AuditReport> {
-  const { graceS = PROMISED_S, isFull = false, alwaysFullLines = ALWAYS_FULL_LINES } = options;
+  const { graceS = PROMISED_S, isFull = false, alwaysFullLines = ALWAYS_FULL_LINES, purgedBefore } = options;
   const decode = options.decode ?? (await databaseDecoder(db));
-  // Before the snapshot: of every event below these ends the snapshot has the row.
+  const bounds = { graceS, isFull, alwaysFullLines, purgedBefore };
+  // Before the snapshot: of every event below these ends the snapshot has the row, but for the last moment's.
   const published = await endsOf(options.topics);
-  const { report, ledger, topics, rowsHold } = await inTransaction(
+  const { report, ledger, topics, rows, marked } = await inTransaction(
     db,
-    (tx) => judge(tx, decode, { graceS, isFull, alwaysFullLines, published, step: stepper(options.onStep) }),
+    (tx) => judge(tx, decode, { ...bounds, published, step: stepper(options.onStep) }),
     {
       // The first read opens the snapshot that all later ones see.
       isolation: 'RepeatableRead',
       timeoutMs: AUDIT_TIMEOUT_MS,
     },
   );
-  if (rowsHold) await inTransaction(db, (tx) => saveHeldAt(tx, ledger.readAt));
-  if (ledger.findings.every(({ rows }) => rows.length === 0)) {
+  const failing = report.findings.filter(({ holds }) => !holds).map(({ check }) => check);
+  const ledgerHolds = ledger.findings.every(({ rows: broken }) => broken.length === 0);
+  const moment = { marked, readAt: ledger.readAt };
+  // First what was found: an audit that is interrupted here must not leave the old checkpoints behind alone.
+  await mark(db, 'rows', rows, moment);
+  await mark(db, 'ledger', { holds: ledgerHolds, isFull: ledger.isFull, isOnlyWaiting: false }, moment);
+  if (topics !== undefined) {
+    const names = topics.findings.map(({ check }) => check);
+    const outcome = outcomeOf(failing.filter((name) => names.includes(name)));
+    await mark(db, 'topics', { ...outcome, isFull: topics.counts.isFull }, moment);
+  }
+  if (rows.holds) await inTransaction(db, (tx) => saveHeldAt(tx, ledger.readAt));
+  if (ledgerHolds) {
     for (let from = 0; from < ledger.checkpoints.length; from += CHECKPOINTS_PER_QUERY) {
       const places = ledger.checkpoints.slice(from, from + CHECKPOINTS_PER_QUERY);
       await inTransaction(db, (tx) => saveCheckpoints(tx, places, ledger.readAt));
     }
-    if (topics !== undefined && topics.findings.every(({ rows }) => rows.length === 0))
+    if (topics !== undefined && topics.findings.every(({ rows: broken }) => broken.length === 0))
       await inTransaction(db, (tx) => saveTopicCheckpoints(tx, topics.checkpoints));
   }
   return report;
 }
+
+/** What time alone mends. */
+const WAITING = ['nothing-unpublished', TOPIC_CHECKS.rows[0]] as const;
+
+const outcomeOf = (failing: readonly string[]): Omit<Outcome, 'isFull'> => ({
+  holds: failing.length === 0,
+  isOnlyWaiting: failing.every((name) => WAITING.some((one) => one === name)),
+});
 
 type Published =
   | { isRead: true; reader: TopicReader; stretches: Stretch[] }
@@ -167,6 +219,7 @@ interface JudgeScope {
   isFull: boolean;
   alwaysFullLines: number;
   published: Published;
+  purgedBefore: Date | undefined;
 }
 
 async function judge(
@@ -177,8 +230,10 @@ async function judge(
   report: AuditReport;
   ledger: LedgerReport;
   topics: TopicsReport | undefined;
-  /** Every check of the rows that keeps to a scope. */
-  rowsHold: boolean;
+  /** Of every check of the rows that keeps to a scope. */
+  rows: Outcome;
+  /** What has failed before. */
+  marked: ReadonlySet<Group>;
 }> {
   // Opens the snapshot. Ages are judged by this moment: what has grown old while the audit ran was young in what it sees.
   const { now: readAt } = await auditMoments(tx);
@@ -186,18 +241,29 @@ async function judge(
   const findings: AuditFinding[] = [];
   const add = (check: string, guarantees: string, rows: Row[]): void =>
     void findings.push({ check, guarantees, holds: rows.length === 0, rows });
-  const holds = (name: string): boolean =>
-    findings.some((finding) => finding.check === name && finding.holds);
-  const orders = await step('orders to look at', ordersScope(tx, scope));
+  const marked = await markedGroups(tx);
+  const scopeOf = (group: Group): typeof scope => ({ ...scope, isFull: scope.isFull || marked.has(group) });
+  const orders = await step('orders to look at', ordersScope(tx, scopeOf('rows')));
   for (const check of AUDIT_CHECKS)
     add(check.name, check.guarantees, await step(check.name, offendersOf(tx, check, orders, lateBefore)));
-  const rowsHold = AUDIT_CHECKS.every(({ name, isEverywhere }) => isEverywhere === true || holds(name));
-  const ledger = await step('ledger', auditLedger(tx, decode, { ...scope, rowsMax: ROWS_MAX }));
-  for (const { check, guarantees, rows } of ledger.findings) add(check, guarantees, rows);
-  const topicsScope = { isFull: ledger.isFull, readAt, lateBefore, rowsMax: ROWS_MAX };
+  const failing = findings.filter(({ holds }) => !holds).map(({ check }) => check);
+  const kept = AUDIT_CHECKS.filter(
+    ({ name, isEverywhere }) => isEverywhere !== true && failing.includes(name),
+  );
+  const rows = { ...outcomeOf(kept.map(({ name }) => name)), isFull: orders.orderIds === undefined };
+  const ledger = await step('ledger', auditLedger(tx, decode, { ...scopeOf('ledger'), rowsMax: ROWS_MAX }));
+  for (const found of ledger.findings) add(found.check, found.guarantees, found.rows);
+  const topicsFull = ledger.isFull || marked.has('topics');
+  const topicsScope = {
+    purgedBefore: scope.purgedBefore,
+    isFull: topicsFull,
+    readAt,
+    lateBefore,
+    rowsMax: ROWS_MAX,
+  };
   const { topics, unread } = await step('topics', judgeTopics(tx, decode, published, topicsScope));
   const ofTopics = topics?.findings ?? (unread?.isFault === true ? unreadTopics(unread.because) : []);
-  for (const { check, guarantees, rows } of ofTopics) add(check, guarantees, rows);
+  for (const found of ofTopics) add(found.check, found.guarantees, found.rows);
   const report: AuditReport = {
     holds: findings.every((finding) => finding.holds),
     findings,
@@ -212,8 +278,9 @@ async function judge(
         ? { isRead: false, because: unread?.because ?? '' }
         : { isRead: true, ...topics.counts },
     negativeBalances: await negativeBalances(tx),
+    givenUp: await givenUp(tx),
   };
-  return { report, ledger, topics, rowsHold };
+  return { report, ledger, topics, rows, marked };
 }
 
 /** At most `ROWS_MAX` rows, of the orders in the scope. */
@@ -252,7 +319,10 @@ async function countsOf(tx: Tx): Promise<AuditReport['counts']> {
   const [counts] = await tx.$queryRaw<CountsRow[]>`
     SELECT (SELECT COUNT(*) FROM payment_events) AS payments,
            (SELECT COUNT(*) FROM payment_events WHERE status IN ('SUCCESS', 'PARTIAL_CANCELED', 'CANCELED')) AS paid,
-           (SELECT COUNT(*) FROM payment_events WHERE is_payment_done AND is_wallet_done = FALSE) AS in_flight,
+           (SELECT COUNT(*) FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id
+            WHERE is_payment_done AND is_wallet_done = FALSE AND (EXISTS (
+              SELECT 1 FROM dead_letters d WHERE d.aggregate_id = p.order_id AND d.status <> 'RESOLVED'
+                AND d.consumer IN ('wallet-service', 'payment-service')) OR NOT (${NOTHING_IS_DUE}))) AS in_flight,
            (SELECT CAST(COALESCE(SUM(last_seq), 0) AS SIGNED) FROM wallets) AS ledger_lines,
            (SELECT COUNT(*) FROM dead_letters WHERE status <> 'RESOLVED') AS parked,
            (SELECT COUNT(*) FROM payment_events p WHERE is_payment_done AND is_wallet_done = FALSE AND EXISTS (
@@ -294,6 +364,14 @@ function negativeText({ sellers, owed, rows }: NegativeBalances): string[] {
   ];
 }
 
+function givenUpText({ orders, rows }: GivenUp): string[] {
+  if (orders === 0) return [];
+  return [
+    `note    given up                   ${orders} orders have events that an operator has closed without booking them`,
+    ...rows.map((row) => `          ${rowText(row)}`),
+  ];
+}
+
 export function auditText(report: AuditReport): string {
   const { payments, paid, inFlight, ledgerLines, parked, parkedOrders } = report.counts;
   const { isFull, verifiedLines, unwitnessedLines } = report.ledger;
@@ -304,6 +382,7 @@ export function auditText(report: AuditReport): string {
   return [
     ...lines,
     ...negativeText(report.negativeBalances),
+    ...givenUpText(report.givenUp),
     `${payments} payments, ${paid} paid, ${inFlight} in flight, ${ledgerLines} ledger lines, ${parked} parked messages (${parkedOrders} orders wait)`,
     `ledger: ${verifiedLines} lines verified${isFull ? '' : ' since the last audit (--full: all)'}${
       unwitnessedLines === 0 ? '' : `, ${unwitnessedLines} of them without their events, which were purged`

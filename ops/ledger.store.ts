@@ -67,18 +67,27 @@ const within = (ranges: readonly LineRange[]): Prisma.Sql =>
     ' OR ',
   );
 
-/** The wallet has published events of the line's order, and the outbox has none of them any more. */
-const IS_PURGED = Prisma.sql`(COALESCE(s.last_seq_out, 0) > 0 AND NOT EXISTS (
-  SELECT 1 FROM outbox e
-  WHERE e.aggregate_type = 'wallet' AND e.aggregate_id = t.order_id AND e.aggregate_seq IS NOT NULL))`;
+/** Of which lines of a wallet the events may be gone: those an audit has seen, and those older than a purge. */
+export interface PurgeExcuse {
+  verifiedSeq: bigint;
+  purgedBefore: Date | undefined;
+}
+
+/** The wallet has published events of the line's order, the outbox has none of them any more, and that is excused. */
+const isPurged = ({ verifiedSeq, purgedBefore }: PurgeExcuse): Prisma.Sql => Prisma.sql`(
+  (t.wallet_seq <= ${verifiedSeq} OR t.created_at < ${purgedBefore ?? new Date(0)})
+  AND COALESCE(s.last_seq_out, 0) > 0 AND NOT EXISTS (
+    SELECT 1 FROM outbox e
+    WHERE e.aggregate_type = 'wallet' AND e.aggregate_id = t.order_id AND e.aggregate_seq IS NOT NULL))`;
 
 /** How many lines of these ranges there are, and of how many of them all events were purged. */
 export async function countLines(
   db: Reader,
   ranges: readonly LineRange[],
+  excuse: PurgeExcuse,
 ): Promise<{ present: number; purged: number }> {
   const [row] = await db.$queryRaw<{ present: bigint; purged: Prisma.Decimal | bigint | null }[]>`
-    SELECT COUNT(*) AS present, SUM(${IS_PURGED}) AS purged
+    SELECT COUNT(*) AS present, SUM(${isPurged(excuse)}) AS purged
     FROM wallet_transactions t FORCE INDEX (wallet_transactions_wallet_no_wallet_seq_key)
     LEFT JOIN settlements s ON s.order_id = t.order_id WHERE ${within(ranges)}`;
   return { present: Number(row?.present ?? 0), purged: Number(row?.purged ?? 0) };
@@ -161,19 +170,21 @@ export interface WitnessedLine {
   seq: bigint;
   orderId: string;
   hash: string;
+  createdAt: Date;
 }
 
 /** Lines of these ranges that are not purged ones, from a number on, of one wallet. */
 export function unpurgedLines(
   db: Reader,
   ranges: readonly LineRange[],
-  afterSeq: bigint,
-  countMax: number,
+  excuse: PurgeExcuse,
+  { afterSeq, countMax }: { afterSeq: bigint; countMax: number },
 ): Promise<WitnessedLine[]> {
   return db.$queryRaw`
-    SELECT t.wallet_no AS walletNo, t.wallet_seq AS seq, t.order_id AS orderId, t.line_hash AS hash
+    SELECT t.wallet_no AS walletNo, t.wallet_seq AS seq, t.order_id AS orderId, t.line_hash AS hash,
+           t.created_at AS createdAt
     FROM wallet_transactions t LEFT JOIN settlements s ON s.order_id = t.order_id
-    WHERE (${within(ranges)}) AND t.wallet_seq > ${afterSeq} AND NOT ${IS_PURGED}
+    WHERE (${within(ranges)}) AND t.wallet_seq > ${afterSeq} AND NOT ${isPurged(excuse)}
     ORDER BY t.wallet_no, t.wallet_seq LIMIT ${countMax}`;
 }
 

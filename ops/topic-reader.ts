@@ -31,6 +31,12 @@ export interface TopicReader {
    */
   stretches(): Promise<Stretch[]>;
   /**
+   * Where each partition's first message of this moment or later stands; its end when there is none.
+   *
+   * @throws TopicsUnreadableError
+   */
+  placesAt(moment: Date): Promise<{ topic: string; partition: number; offset: bigint }[]>;
+  /**
    * Hands over these stretches, page by page.
    *
    * @throws TopicsUnreadableError
@@ -45,6 +51,8 @@ const FETCH_WAIT_MS = 50;
 const SESSION_TIMEOUT_MS = 60_000;
 /** Nothing new has come for so long. */
 const SILENT_AFTER_MS = 45_000;
+/** Perhaps what is waited for was deleted meanwhile. */
+const ASK_AGAIN_AFTER_MS = 5_000;
 const WATCH_MS = 100;
 
 const keyOf = (topic: string, partition: number): string => `${topic}#${partition}`;
@@ -80,21 +88,32 @@ export function openTopicReader(
     }
   }
 
+  const retained = (): Promise<Stretch[]> =>
+    withAdmin(async (admin) => {
+      const found: Stretch[] = [];
+      // kafkajs asks as a reader of committed records: `high` is the last stable offset.
+      for (const [theirs, our] of ours) {
+        for (const { partition, low, high } of await admin.fetchTopicOffsets(theirs))
+          found.push({ topic: our, partition, from: BigInt(low), to: BigInt(high) });
+      }
+      return found;
+    });
+
   return {
-    stretches: () =>
+    stretches: retained,
+    placesAt: (moment) =>
       withAdmin(async (admin) => {
-        const found: Stretch[] = [];
-        // kafkajs asks as a reader of committed records: `high` is the last stable offset.
+        const found = [];
         for (const [theirs, our] of ours) {
-          for (const { partition, low, high } of await admin.fetchTopicOffsets(theirs))
-            found.push({ topic: our, partition, from: BigInt(low), to: BigInt(high) });
+          for (const place of await admin.fetchTopicOffsetsByTimestamp(theirs, moment.getTime()))
+            found.push({ topic: our, partition: place.partition, offset: BigInt(place.offset) });
         }
         return found;
       }),
     async read(stretches, take) {
       if (stretches.every(({ from, to }) => from >= to)) return;
       const groupId = `payment-eda-audit-${randomUUID()}`;
-      const reading = new Reading(kafka, groupId, stretches, ours, take);
+      const reading = new Reading(kafka, groupId, { stretches, ours, take, retained });
       try {
         await reading.run();
       } catch (error) {
@@ -113,18 +132,35 @@ class Reading {
   readonly #consumer: Consumer;
   readonly #ends = new Map<string, bigint>();
   readonly #positions = new Map<string, bigint>();
+  private readonly stretches: readonly Stretch[];
+  private readonly ours: ReadonlyMap<string, string>;
+  private readonly take: TakePage;
+  readonly #retained: () => Promise<Stretch[]>;
   takerFailure: Error | undefined;
   #failure: unknown;
   #movedAt = performance.now();
+  #askedAt = performance.now();
   #isTaking = false;
 
   constructor(
     kafka: Kafka,
     groupId: string,
-    private readonly stretches: readonly Stretch[],
-    private readonly ours: ReadonlyMap<string, string>,
-    private readonly take: TakePage,
+    {
+      stretches,
+      ours,
+      take,
+      retained,
+    }: {
+      stretches: readonly Stretch[];
+      ours: ReadonlyMap<string, string>;
+      take: TakePage;
+      retained: () => Promise<Stretch[]>;
+    },
   ) {
+    this.stretches = stretches;
+    this.ours = ours;
+    this.take = take;
+    this.#retained = retained;
     for (const { topic, partition, from, to } of stretches) {
       if (from >= to) continue;
       this.#ends.set(keyOf(topic, partition), to);
@@ -210,6 +246,16 @@ class Reading {
       this.#consumer.pause([{ topic: this.#nameOf(topic), partitions: [partition] }]);
   }
 
+  /** A partition from which retention has taken what was to be read brings nothing: it has come to its new beginning. */
+  async #skipDeleted(): Promise<void> {
+    try {
+      for (const { topic, partition, from } of await this.#retained())
+        if (from > 0n) this.#reached(topic, partition, String(from - 1n));
+    } catch (error) {
+      this.#failure ??= error;
+    }
+  }
+
   #isDone(): boolean {
     return [...this.#ends].every(([key, end]) => (this.#positions.get(key) ?? 0n) >= end);
   }
@@ -227,6 +273,10 @@ class Reading {
         else if (this.#isDone()) end(resolve);
         else if (now - this.#movedAt > SILENT_AFTER_MS)
           end(() => reject(new TopicsUnreadableError(`nothing came for ${SILENT_AFTER_MS} ms`)));
+        else if (now - Math.max(this.#movedAt, this.#askedAt) > ASK_AGAIN_AFTER_MS) {
+          this.#askedAt = now;
+          void this.#skipDeleted();
+        }
       }, WATCH_MS);
     });
   }

@@ -107,13 +107,6 @@ export async function arrivedEvents(
   );
 }
 
-/** When the oldest row was written that the outbox still has of a topic; `null` when it has none. */
-export async function oldestRowAt(db: Reader, topic: string): Promise<Date | null> {
-  const [row] = await db.$queryRaw<{ created_at: Date }[]>`
-    SELECT created_at FROM outbox WHERE aggregate_type = ${topic} ORDER BY no LIMIT 1`;
-  return row?.created_at ?? null;
-}
-
 export interface LedgerLineAt {
   hash: string;
   amount: string;
@@ -242,22 +235,28 @@ export interface TopicCheckpoint {
   partition: number;
   nextOffset: bigint;
   verifiedAt: Date;
+  /** The last message that was compared, if there was one: by it a topic that was made anew is told. */
+  lastOffset: bigint | null;
+  lastHash: string | null;
 }
 
 /** How far the last audits have found topics and tables in agreement. */
 export function topicCheckpoints(db: Reader): Promise<TopicCheckpoint[]> {
   return db.$queryRaw`
-    SELECT topic, \`partition\`, next_offset AS nextOffset, verified_at AS verifiedAt FROM topic_checkpoints`;
+    SELECT topic, \`partition\`, next_offset AS nextOffset, verified_at AS verifiedAt,
+           last_offset AS lastOffset, last_hash AS lastHash FROM topic_checkpoints`;
 }
 
 export async function saveTopicCheckpoints(tx: Tx, checkpoints: readonly TopicCheckpoint[]): Promise<void> {
   if (checkpoints.length === 0) return;
   const rows = checkpoints.map(
-    ({ topic, partition, nextOffset, verifiedAt }) =>
-      Prisma.sql`(${topic}, ${partition}, ${nextOffset}, ${verifiedAt})`,
+    ({ topic, partition, nextOffset, verifiedAt, lastOffset, lastHash }) =>
+      Prisma.sql`(${topic}, ${partition}, ${nextOffset}, ${verifiedAt}, ${lastOffset}, ${lastHash})`,
   );
   // An older state only makes the next audit read more.
   await tx.$executeRaw`
-    INSERT INTO topic_checkpoints (topic, \`partition\`, next_offset, verified_at) VALUES ${Prisma.join(rows)} AS new
-    ON DUPLICATE KEY UPDATE next_offset = new.next_offset, verified_at = new.verified_at`;
+    INSERT INTO topic_checkpoints (topic, \`partition\`, next_offset, verified_at, last_offset, last_hash)
+    VALUES ${Prisma.join(rows)} AS new
+    ON DUPLICATE KEY UPDATE next_offset = new.next_offset, verified_at = new.verified_at,
+      last_offset = new.last_offset, last_hash = new.last_hash`;
 }
