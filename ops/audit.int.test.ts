@@ -279,6 +279,26 @@ describe('the audit', () => {
       ),
     ],
     [
+      'a clock is ahead, so that what waits stays young',
+      ['nothing-from-the-future'],
+      sql("UPDATE outbox SET created_at = NOW(3) + INTERVAL 10 SECOND WHERE id = 'payment-1-1'"),
+    ],
+    [
+      'a message was parked by a clock that is ahead',
+      ['nothing-from-the-future'],
+      sql(
+        `INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, headers, error, parked_at)
+         VALUES ('d', 'payment-service', 'wallet', 1, 1, 'e', '{}', 'x', NOW(3) + INTERVAL 1 HOUR)`,
+      ),
+    ],
+    [
+      'a line was written by a clock that is ahead',
+      ['chain-is-unbroken', 'nothing-from-the-future'],
+      sql(
+        'UPDATE wallet_transactions SET created_at = NOW(3) + INTERVAL 1 HOUR WHERE wallet_no = 2 AND wallet_seq = 3',
+      ),
+    ],
+    [
       'an order was settled that was never published',
       ['settled-was-published'],
       sql("INSERT INTO settlements (order_id, last_seq_in, last_seq_out) VALUES ('nobody', 1, 1)"),
@@ -383,12 +403,15 @@ describe('the audit', () => {
         [acknowledged, MOMENT],
       );
     const settled = (seqIn: number, seqOut: number) =>
-      run("UPDATE settlements SET last_seq_in = ?, last_seq_out = ?, updated_at = ? WHERE order_id = 'order-partly'", [
-        seqIn,
-        seqOut,
-        MOMENT,
-      ]);
-    const withoutDebit = () => writeLedger(run, LEDGER.filter((_line, at) => at !== 5));
+      run(
+        "UPDATE settlements SET last_seq_in = ?, last_seq_out = ?, updated_at = ? WHERE order_id = 'order-partly'",
+        [seqIn, seqOut, MOMENT],
+      );
+    const withoutDebit = () =>
+      writeLedger(
+        run,
+        LEDGER.filter((_line, at) => at !== 5),
+      );
 
     it('then a cancel that was not booked for it is told apart, and is neither a finding nor in flight', async () => {
       await withoutDebit();
@@ -406,9 +429,13 @@ describe('the audit', () => {
       expect(report.counts.inFlight).toBe(0);
       expect(report.givenUp).toMatchObject({
         orders: 1,
-        rows: [{ order_id: 'order-partly', from_seq: 2, to_seq: 2, resolved_by: 'kim', resolution: 'agreed' }],
+        rows: [
+          { order_id: 'order-partly', from_seq: 2, to_seq: 2, resolved_by: 'kim', resolution: 'agreed' },
+        ],
       });
-      expect(auditText(report)).toMatch(/^note {4}given up +1 orders .*\n {10}order_id=order-partly .*by=kim/m);
+      expect(auditText(report)).toMatch(
+        /^note {4}given up +1 orders .*\n {10}order_id=order-partly .*by=kim/m,
+      );
     });
 
     it('then of three the third goes on, and only the second is left out', async () => {

@@ -83,7 +83,9 @@ async function scopeOf(db: Reader, wantsFull: boolean, alwaysFullLines: number):
     heads: new Map(news.map(({ head }) => [head.walletNo, head.seq])),
     checkpoints: news.map(({ head }) => head).filter(({ seq }) => seq > 0n),
     verified: new Map(
-      wallets.flatMap(({ head, checkpoint }) => (checkpoint === null ? [] : [[head.walletNo, checkpoint.seq]])),
+      wallets.flatMap(({ head, checkpoint }) =>
+        checkpoint === null ? [] : [[head.walletNo, checkpoint.seq]],
+      ),
     ),
     lines: news.reduce((sum, { head, from }) => sum + (head.seq > from.seq ? head.seq - from.seq : 0n), 0n),
     afterEventNo: isFull || since === null ? 0n : await store.outboxNoBefore(db, since),

@@ -5,7 +5,13 @@ import { AUDIT_CHECKS, NOTHING_IS_DUE, type AuditCheck } from './audit.checks';
 import { auditLedger, type LedgerReport } from './audit.ledger';
 import { mark, markedGroups, type Group, type Outcome } from './audit.marks';
 import { conditionsOf, ordersScope, saveHeldAt, type OrdersScope } from './audit.scope';
-import { auditTopics, TOPIC_CHECKS, unreadTopics, type TopicsCounts, type TopicsReport } from './audit.topics';
+import {
+  auditTopics,
+  TOPIC_CHECKS,
+  unreadTopics,
+  type TopicsCounts,
+  type TopicsReport,
+} from './audit.topics';
 import { databaseDecoder } from './event-decoder';
 import { auditMoments, saveCheckpoints } from './ledger.store';
 import { TopicsUnreadableError, type Stretch, type TopicReader } from './topic-reader';
@@ -14,7 +20,6 @@ import { saveTopicCheckpoints } from './topic.store';
 /** How old an event or a paid order may be before its waiting is a finding. */
 export const PROMISED_S = 60;
 const ROWS_MAX = 20;
-const AUDIT_TIMEOUT_MS = 60 * 60_000;
 /** So many lines are verified in some seconds. */
 const ALWAYS_FULL_LINES = 50_000;
 const CHECKPOINTS_PER_QUERY = 500;
@@ -144,7 +149,8 @@ export async function audit(db: Database, options: AuditOptions = {}): Promise<A
     {
       // The first read opens the snapshot that all later ones see.
       isolation: 'RepeatableRead',
-      timeoutMs: AUDIT_TIMEOUT_MS,
+      // It holds no lock, and a large ledger takes as long as it takes.
+      timeoutMs: Number.POSITIVE_INFINITY,
     },
   );
   const failing = report.findings.filter(({ holds }) => !holds).map(({ check }) => check);
@@ -239,14 +245,26 @@ async function judge(
   const scopeOf = (group: Group): typeof scope => ({ ...scope, isFull: scope.isFull || marked.has(group) });
   const orders = await step('orders to look at', ordersScope(tx, scopeOf('rows')));
   for (const check of AUDIT_CHECKS)
-    add(check.name, check.guarantees, await step(check.name, offendersOf(tx, check, orders, lateBefore)));
+    add(
+      check.name,
+      check.guarantees,
+      await step(check.name, offendersOf(tx, check, orders, { lateBefore, readAt })),
+    );
   const failing = findings.filter(({ holds }) => !holds).map(({ check }) => check);
-  const kept = AUDIT_CHECKS.filter(({ name, isEverywhere }) => isEverywhere !== true && failing.includes(name));
+  const kept = AUDIT_CHECKS.filter(
+    ({ name, isEverywhere }) => isEverywhere !== true && failing.includes(name),
+  );
   const rows = { ...outcomeOf(kept.map(({ name }) => name)), isFull: orders.orderIds === undefined };
   const ledger = await step('ledger', auditLedger(tx, decode, { ...scopeOf('ledger'), rowsMax: ROWS_MAX }));
   for (const found of ledger.findings) add(found.check, found.guarantees, found.rows);
   const topicsFull = ledger.isFull || marked.has('topics');
-  const topicsScope = { purgedBefore: scope.purgedBefore, isFull: topicsFull, readAt, lateBefore, rowsMax: ROWS_MAX };
+  const topicsScope = {
+    purgedBefore: scope.purgedBefore,
+    isFull: topicsFull,
+    readAt,
+    lateBefore,
+    rowsMax: ROWS_MAX,
+  };
   const { topics, unread } = await step('topics', judgeTopics(tx, decode, published, topicsScope));
   const ofTopics = topics?.findings ?? (unread?.isFault === true ? unreadTopics(unread.because) : []);
   for (const found of ofTopics) add(found.check, found.guarantees, found.rows);
@@ -274,14 +292,13 @@ async function offendersOf(
   tx: Tx,
   { offenders, isEverywhere }: AuditCheck,
   orders: OrdersScope,
-  lateBefore: Date,
+  moments: { lateBefore: Date; readAt: Date },
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const only of conditionsOf(isEverywhere === true ? { orderIds: undefined } : orders)) {
     if (rows.length >= ROWS_MAX) break;
-    rows.push(
-      ...(await tx.$queryRaw<Row[]>(offenders({ rowsMax: ROWS_MAX - rows.length, lateBefore, only }))),
-    );
+    const query = offenders({ rowsMax: ROWS_MAX - rows.length, ...moments, only });
+    rows.push(...(await tx.$queryRaw<Row[]>(query)));
   }
   return rows;
 }

@@ -101,7 +101,10 @@ export class TopicWitness {
   endOf({ topic, partition, to }: Stretch): Omit<store.TopicCheckpoint, 'verifiedAt'> {
     const place = placeOf(topic, partition);
     const known = this.#known.known.get(place);
-    const last = this.#last.get(place) ?? { offset: known?.lastOffset ?? null, hash: known?.lastHash ?? null };
+    const last = this.#last.get(place) ?? {
+      offset: known?.lastOffset ?? null,
+      hash: known?.lastHash ?? null,
+    };
     const nextOffset = this.#left.get(place) ?? to;
     return { topic, partition, nextOffset, lastOffset: last.offset, lastHash: last.hash };
   }
@@ -167,7 +170,10 @@ export class TopicWitness {
       const made = madeAt(eventId, message.publishedAt);
       if (known === undefined && this.#isYoung(made)) {
         const place = placeOf(topic, message.partition);
-        this.#left.set(place, lowest(BigInt(message.offset), this.#left.get(place) ?? BigInt(message.offset)));
+        this.#left.set(
+          place,
+          lowest(BigInt(message.offset), this.#left.get(place) ?? BigInt(message.offset)),
+        );
         return false;
       }
       if (isTheSame && !known.isApplied) {
