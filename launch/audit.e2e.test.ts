@@ -88,6 +88,11 @@ test('npm run audit reads the topics; without Kafka it fails and says why; --no-
     exitCode: 0,
     output: expect.stringContaining('topics: NOT READ (not asked for)') as unknown,
   });
+  const misread = await command(['--purged-before', '2026-11-01']);
+  expect(misread.exitCode).toBe(1);
+  expect(misread.output).toMatch(/--purged-before takes a past time like .*, not 2026-11-01$/m);
+  const purged = await command(['--purged-before', '2026-11-01T00:00:00Z', '--no-topics']);
+  expect(purged.exitCode).toBe(0);
   const json: Json = JSON.parse((await command(['--json'], nowhere)).output);
   expect(json.topics).toMatchObject({ isRead: false });
   expect(json.holds).toBe(false);

@@ -102,6 +102,18 @@ describe('the scope of an audit', () => {
     expect(await heldAt()).not.toEqual(before);
   });
 
+  it('When the audit takes hours, then it is not ended for that', async () => {
+    const clock = performance.now.bind(performance);
+    let hours = 0;
+    const spy = jest.spyOn(performance, 'now').mockImplementation(() => clock() + hours * 3_600_000);
+    try {
+      expect(await auditNow({ ...INCREMENTAL, onStep: () => void (hours += 1) })).toEqual([]);
+    } finally {
+      spy.mockRestore();
+    }
+    expect(await heldAt()).toHaveLength(1);
+  });
+
   it('When the audit itself takes long, then what was young in its snapshot has not grown late', async () => {
     await run("DELETE FROM inbox WHERE event_id = 'payment-1-1'");
     await run("UPDATE outbox SET created_at = NOW(3) - INTERVAL 59 SECOND WHERE id = 'payment-1-1'");

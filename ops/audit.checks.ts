@@ -4,6 +4,8 @@ export interface CheckScope {
   rowsMax: number;
   /** What is younger may still be on its way. */
   lateBefore: Date;
+  /** The moment of the snapshot, by the database's clock. */
+  readAt: Date;
   /** A condition: is the order of this column among those to be judged? */
   only: (orderId: Prisma.Sql) => Prisma.Sql;
 }
@@ -18,6 +20,11 @@ export interface AuditCheck {
   /** Rows that break it; none when it holds. */
   offenders: (scope: CheckScope) => Prisma.Sql;
 }
+
+/** Clocks of one system differ by less. */
+const CLOCK_AHEAD_MS = 5_000;
+/** So many of a table's last rows are looked at for times that lie ahead. */
+const LATEST_ROWS = 10_000;
 
 const PAID = Prisma.sql`('SUCCESS', 'PARTIAL_CANCELED', 'CANCELED')`;
 /** The consumer of each topic; an event is settled when its consumer's inbox has it. */
@@ -299,6 +306,28 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       WHERE d.status <> 'RESOLVED' AND p.is_payment_done AND p.is_wallet_done = FALSE
         AND d.parked_at < ${lateBefore}
       GROUP BY p.no, p.order_id, p.status, p.last_event_seq, p.acknowledged_events ORDER BY p.no LIMIT ${rowsMax}`,
+  },
+  {
+    name: 'nothing-from-the-future',
+    guarantees: 'no event, ledger line or parked message is younger than the moment of the audit',
+    isEverywhere: true,
+    // A writer's clock that is ahead would keep what waits young. By number, because not every table is led by its time.
+    offenders: ({ rowsMax, readAt }) => {
+      const ahead = new Date(readAt.getTime() + CLOCK_AHEAD_MS);
+      return Prisma.sql`
+      SELECT * FROM (
+        SELECT 'outbox' AS \`table\`, no, aggregate_id AS order_id, created_at AS written_at
+        FROM outbox WHERE created_at > ${ahead}
+        UNION ALL
+        SELECT 'wallet_transactions', no, order_id, created_at
+        FROM (SELECT no, order_id, created_at FROM wallet_transactions ORDER BY no DESC LIMIT ${LATEST_ROWS}) latest
+        WHERE created_at > ${ahead}
+        UNION ALL
+        SELECT 'dead_letters', no, aggregate_id, parked_at
+        FROM (SELECT no, aggregate_id, parked_at FROM dead_letters ORDER BY no DESC LIMIT ${LATEST_ROWS}) latest
+        WHERE parked_at > ${ahead}) ahead
+      LIMIT ${rowsMax}`;
+    },
   },
   {
     name: 'settled-was-published',

@@ -279,6 +279,26 @@ describe('the audit', () => {
       ),
     ],
     [
+      'a clock is ahead, so that what waits stays young',
+      ['nothing-from-the-future'],
+      sql("UPDATE outbox SET created_at = NOW(3) + INTERVAL 10 SECOND WHERE id = 'payment-1-1'"),
+    ],
+    [
+      'a message was parked by a clock that is ahead',
+      ['nothing-from-the-future'],
+      sql(
+        `INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, headers, error, parked_at)
+         VALUES ('d', 'payment-service', 'wallet', 1, 1, 'e', '{}', 'x', NOW(3) + INTERVAL 1 HOUR)`,
+      ),
+    ],
+    [
+      'a line was written by a clock that is ahead',
+      ['chain-is-unbroken', 'nothing-from-the-future'],
+      sql(
+        'UPDATE wallet_transactions SET created_at = NOW(3) + INTERVAL 1 HOUR WHERE wallet_no = 2 AND wallet_seq = 3',
+      ),
+    ],
+    [
       'an order was settled that was never published',
       ['settled-was-published'],
       sql("INSERT INTO settlements (order_id, last_seq_in, last_seq_out) VALUES ('nobody', 1, 1)"),

@@ -14,8 +14,8 @@ const soundMark = (group: Group): string => `${group}-sound`;
 export async function markedGroups(db: Reader): Promise<ReadonlySet<Group>> {
   const rows = await db.$queryRaw<{ checks: string; verified_at: Date }[]>`
     SELECT checks, verified_at FROM audit_checkpoints`;
-  const momentOf = (mark: string): number =>
-    rows.find(({ checks }) => checks === mark)?.verified_at.getTime() ?? Number.NEGATIVE_INFINITY;
+  const momentOf = (name: string): number =>
+    rows.find(({ checks }) => checks === name)?.verified_at.getTime() ?? Number.NEGATIVE_INFINITY;
   const groups: Group[] = ['rows', 'ledger', 'topics'];
   return new Set(groups.filter((group) => momentOf(failedMark(group)) > momentOf(soundMark(group))));
 }
@@ -29,7 +29,7 @@ export interface Outcome {
 }
 
 /** Marks what has failed, and takes the mark from what a full reading has found sound. */
-export async function mark(
+export async function markOutcome(
   db: Database,
   group: Group,
   { holds, isFull, isOnlyWaiting }: Outcome,

@@ -3,7 +3,7 @@ import type { Database, Prisma, Reader, Tx } from '#prisma/database';
 import { inTransaction } from '#prisma/transaction';
 import { AUDIT_CHECKS, NOTHING_IS_DUE, type AuditCheck } from './audit.checks';
 import { auditLedger, type LedgerReport } from './audit.ledger';
-import { mark, markedGroups, type Group, type Outcome } from './audit.marks';
+import { markOutcome, markedGroups, type Group, type Outcome } from './audit.marks';
 import { conditionsOf, ordersScope, saveHeldAt, type OrdersScope } from './audit.scope';
 import {
   auditTopics,
@@ -20,7 +20,6 @@ import { saveTopicCheckpoints } from './topic.store';
 /** How old an event or a paid order may be before its waiting is a finding. */
 export const PROMISED_S = 60;
 const ROWS_MAX = 20;
-const AUDIT_TIMEOUT_MS = 60 * 60_000;
 /** So many lines are verified in some seconds. */
 const ALWAYS_FULL_LINES = 50_000;
 const CHECKPOINTS_PER_QUERY = 500;
@@ -150,19 +149,25 @@ export async function audit(db: Database, options: AuditOptions = {}): Promise<A
     {
       // The first read opens the snapshot that all later ones see.
       isolation: 'RepeatableRead',
-      timeoutMs: AUDIT_TIMEOUT_MS,
+      // It holds no lock, and a large ledger takes as long as it takes.
+      timeoutMs: Number.POSITIVE_INFINITY,
     },
   );
   const failing = report.findings.filter(({ holds }) => !holds).map(({ check }) => check);
   const ledgerHolds = ledger.findings.every(({ rows: broken }) => broken.length === 0);
   const moment = { marked, readAt: ledger.readAt };
   // First what was found: an audit that is interrupted here must not leave the old checkpoints behind alone.
-  await mark(db, 'rows', rows, moment);
-  await mark(db, 'ledger', { holds: ledgerHolds, isFull: ledger.isFull, isOnlyWaiting: false }, moment);
+  await markOutcome(db, 'rows', rows, moment);
+  await markOutcome(
+    db,
+    'ledger',
+    { holds: ledgerHolds, isFull: ledger.isFull, isOnlyWaiting: false },
+    moment,
+  );
   if (topics !== undefined) {
     const names = topics.findings.map(({ check }) => check);
     const outcome = outcomeOf(failing.filter((name) => names.includes(name)));
-    await mark(db, 'topics', { ...outcome, isFull: topics.counts.isFull }, moment);
+    await markOutcome(db, 'topics', { ...outcome, isFull: topics.counts.isFull }, moment);
   }
   if (rows.holds) await inTransaction(db, (tx) => saveHeldAt(tx, ledger.readAt));
   if (ledgerHolds) {
@@ -245,7 +250,11 @@ async function judge(
   const scopeOf = (group: Group): typeof scope => ({ ...scope, isFull: scope.isFull || marked.has(group) });
   const orders = await step('orders to look at', ordersScope(tx, scopeOf('rows')));
   for (const check of AUDIT_CHECKS)
-    add(check.name, check.guarantees, await step(check.name, offendersOf(tx, check, orders, lateBefore)));
+    add(
+      check.name,
+      check.guarantees,
+      await step(check.name, offendersOf(tx, check, orders, { lateBefore, readAt })),
+    );
   const failing = findings.filter(({ holds }) => !holds).map(({ check }) => check);
   const kept = AUDIT_CHECKS.filter(
     ({ name, isEverywhere }) => isEverywhere !== true && failing.includes(name),
@@ -288,14 +297,13 @@ async function offendersOf(
   tx: Tx,
   { offenders, isEverywhere }: AuditCheck,
   orders: OrdersScope,
-  lateBefore: Date,
+  moments: { lateBefore: Date; readAt: Date },
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const only of conditionsOf(isEverywhere === true ? { orderIds: undefined } : orders)) {
     if (rows.length >= ROWS_MAX) break;
-    rows.push(
-      ...(await tx.$queryRaw<Row[]>(offenders({ rowsMax: ROWS_MAX - rows.length, lateBefore, only }))),
-    );
+    const query = offenders({ rowsMax: ROWS_MAX - rows.length, ...moments, only });
+    rows.push(...(await tx.$queryRaw<Row[]>(query)));
   }
   return rows;
 }

@@ -3,7 +3,7 @@ import { openTestDatabase, type TestDatabase } from './database.fixture';
 import { openDatabaseProxy } from './proxy.fixture';
 import { inTransaction, isDatabaseUnavailable } from './transaction';
 
-const ANSWER_TIMEOUT_MS = 1_000;
+const ANSWER_TIMEOUT_MS = 2_500;
 let database: TestDatabase;
 beforeAll(async () => {
   database = await openTestDatabase('paymentApi');
