@@ -20,8 +20,7 @@ import { saveTopicCheckpoints } from './topic.store';
 /** How old an event or a paid order may be before its waiting is a finding. */
 export const PROMISED_S = 60;
 const ROWS_MAX = 20;
-/** So many lines are verified in some seconds. */
-const ALWAYS_FULL_LINES = 50_000;
+const ALWAYS_FULL_LINES = 50_000; // verified in some seconds
 const CHECKPOINTS_PER_QUERY = 500;
 
 type Row = Record<string, unknown>;
