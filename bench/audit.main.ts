@@ -6,10 +6,14 @@ import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { createConnection } from 'mariadb';
 import { TOPICS } from '#contracts/topics';
-import { CommandError, print, runOperation } from '#ops/command';
+import { runCommand } from '#kit/command';
+import { ConfigError } from '#kit/config';
+import { CommandError, print } from '#ops/command';
 import { databaseUrl } from '#prisma/config';
 import { migrate, seed } from '#prisma/migrate';
 import { readStackSettings } from '#stack/config';
+import { StackError, StackInterrupted, throwIfInterrupted } from '#stack/errors';
+import { onInterruption } from '#stack/interruption';
 import { freePorts } from '#stack/ports';
 import { projectFolder } from '#stack/project';
 import { stackReset, stackUp } from '#stack/stack';
@@ -30,6 +34,8 @@ const MEMORY_POLL_MS = 100;
 const SAY_EVERY_MS = 5_000;
 const MARKET_DAYS = 30;
 const MIB = 1_048_576;
+/** As a shell says it of what SIGINT has ended. */
+const INTERRUPTED = 130;
 /** A server of its own would be given more; here the other half is for Kafka, the audit and the files' cache. */
 const BUFFER_SHARE = 0.5;
 
@@ -67,7 +73,12 @@ function peakKib(pid: number): number {
 }
 
 /** Runs the operator's command as a process of its own. @throws CommandError when it does not hold */
-async function measure(what: string, args: string[], env: NodeJS.ProcessEnv): Promise<Measured> {
+async function measure(
+  what: string,
+  args: string[],
+  { env, signal }: { env: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<Measured> {
+  throwIfInterrupted(signal);
   say(`audit: ${what} …`);
   const beganMs = performance.now();
   const script = join(projectFolder(), 'dist', 'ops', 'audit.main.js');
@@ -78,6 +89,7 @@ async function measure(what: string, args: string[], env: NodeJS.ProcessEnv): Pr
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   let peak = 0;
+  signal.addEventListener('abort', () => child.kill());
   const poll = setInterval(() => (peak = Math.max(peak, peakKib(child.pid ?? 0))), MEMORY_POLL_MS);
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
   clearInterval(poll);
@@ -96,10 +108,11 @@ async function measure(what: string, args: string[], env: NodeJS.ProcessEnv): Pr
   };
 }
 
-function progress(lines: number): (done: number) => void {
+function progress(lines: number, signal: AbortSignal): (done: number) => void {
   const beganMs = performance.now();
   let saidMs = beganMs;
   return (done) => {
+    throwIfInterrupted(signal);
     const now = performance.now();
     if (now - saidMs < SAY_EVERY_MS && done < lines) return;
     saidMs = now;
@@ -110,7 +123,7 @@ function progress(lines: number): (done: number) => void {
 async function measureAll(
   market: Market,
   { lines, retainedDays }: { lines: number; retainedDays: number },
-  env: NodeJS.ProcessEnv,
+  place: { env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<Measured[]> {
   const [beganMs, nowMs] = [performance.now(), Date.now()];
   const retainedFromMs = nowMs - retainedDays * DAY_MS;
@@ -121,10 +134,12 @@ async function measureAll(
   });
   const seconds = (performance.now() - beganMs) / 1_000;
   say(`the market was filled in ${seconds.toFixed(0)} s, ${(lines / seconds).toFixed(0)} lines/s`);
-  const whole = await measure('the whole ledger', [], env);
-  const nothing = await measure('nothing new', [], env);
+  // As an operator says it whose purge keeps so many days.
+  const purged = ['--purged-before', new Date(retainedFromMs).toISOString()];
+  const whole = await measure('the whole ledger', purged, place);
+  const nothing = await measure('nothing new', purged, place);
   await market.grow(lines + NEW_LINES, { fromMs: Date.now() - 1_000, endMs: Date.now(), retainedFromMs });
-  return [whole, nothing, await measure(`${NEW_LINES} new lines`, [], env)];
+  return [whole, nothing, await measure(`${NEW_LINES} new lines`, purged, place)];
 }
 
 function textOf(results: readonly Measured[], counts: MarketCounts, bufferMib: number): string {
@@ -172,8 +187,9 @@ function readArguments() {
   };
 }
 
-runOperation(async () => {
+async function bench(): Promise<number> {
   const { lines, wallets, retainedDays, bufferMib, isJson } = readArguments();
+  const signal = onInterruption(say);
   const [mysql, kafka] = await freePorts(2);
   const stackDir = join(projectFolder(), '.stack-bench', String(process.pid));
   const loadFolder = `${stackDir}-load`;
@@ -183,6 +199,7 @@ runOperation(async () => {
   try {
     const stack = await stackUp(settings, {
       servers: ['mysql', 'kafka'],
+      signal,
       report: ({ title, phase }) => phase === 'healthy' && say(`${title} is healthy`),
     });
     await migrate(databaseUrl('migrator', env));
@@ -197,6 +214,9 @@ runOperation(async () => {
       allowPublicKeyRetrieval: true,
       multipleStatements: true,
     });
+    // What is said when it is cut off is what ends the command; an index may else be built for minutes.
+    root.on('error', () => {});
+    signal.addEventListener('abort', () => root.destroy());
     const client = new Kafka({ brokers: stack.endpoints.kafkaBrokers, logLevel: logLevel.ERROR });
     const admin = client.admin();
     const producer = client.producer({ idempotent: true, maxInFlightRequests: 1 });
@@ -214,18 +234,25 @@ runOperation(async () => {
         producer,
         wallets,
         folder: loadFolder,
-        progress: progress(lines),
+        progress: progress(lines, signal),
         say,
       });
-      const results = await measureAll(market, { lines, retainedDays }, env);
+      const results = await measureAll(market, { lines, retainedDays }, { env, signal });
       const counts = market.counts();
       print(isJson ? JSON.stringify({ ...counts, bufferMib, results }) : textOf(results, counts, bufferMib));
       return 0;
     } finally {
-      await Promise.all([admin.disconnect(), producer.disconnect(), root.end()]);
+      await Promise.allSettled([admin.disconnect(), producer.disconnect(), root.end()]);
     }
+  } catch (error) {
+    throw signal.aborted ? new StackInterrupted() : error;
   } finally {
     await stackReset(settings);
     for (const folder of [stackDir, loadFolder]) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+runCommand(bench, {
+  expected: [CommandError, ConfigError, StackError, StackInterrupted],
+  exitCode: (error) => (error instanceof StackInterrupted ? INTERRUPTED : 1),
 });

@@ -132,6 +132,7 @@ class GrowingMarket implements Market {
   async grow(toLines: number, moments: Moments): Promise<void> {
     const fill = (): Promise<void> => this.#fill(toLines, moments);
     await (toLines - this.#lines < MANY_LINES ? fill() : this.loader.withoutIndexes(fill, this.options.say));
+    await this.loader.analyze();
     const heads = [...this.#heads].map(([no, { seq, balance, hash }]) => [no, no, balance, seq, hash]);
     const same = ['balance', 'last_seq', 'last_hash'].map((column) => `${column} = VALUES(${column})`);
     const onDuplicate = `ON DUPLICATE KEY UPDATE ${same.join(', ')}`;

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '#kit/config';
 import { runLaunch } from '#launch/command';
-import { onInterruption } from '#launch/interruption';
+import { onInterruption } from '#stack/interruption';
 import { supervisorLine } from '#launch/screen';
 import { projectFolder } from '#stack/project';
 import { chaosArguments } from './config';

@@ -8,7 +8,7 @@ import { StackError } from '#stack/errors';
 import { runLaunch } from './command';
 import { readLaunchConfig } from './config';
 import { showPurchase } from './first-purchase';
-import { onInterruption } from './interruption';
+import { onInterruption } from '#stack/interruption';
 import { print, screenReport } from './screen';
 import { systemUp } from './system';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
-import { onInterruption } from './interruption';
+import { onInterruption } from '#stack/interruption';
 import { checkModel, requireChecker, ToolMissingError, type ModelVerdict } from './model.checker';
 import { MUTANTS, SOUND, type ModelCheck } from './model.checks';
 import { propertiesOf } from './model.text';

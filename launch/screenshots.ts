@@ -6,7 +6,7 @@ import { StackError } from '#stack/errors';
 import { BROWSERS, INSTALL_BROWSER, openBrowser } from './browser';
 import { runLaunch } from './command';
 import { readLaunchConfig, type LaunchConfig } from './config';
-import { onInterruption } from './interruption';
+import { onInterruption } from '#stack/interruption';
 import { print, screenReport } from './screen';
 import { isReady, urlOf } from './services';
 import { systemUp } from './system';

@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import { runLaunch } from './command';
 import { readLaunchConfig } from './config';
 import { showPurchase } from './first-purchase';
-import { onInterruption } from './interruption';
+import { onInterruption } from '#stack/interruption';
 import { connectorLine, print, screenReport, supervisorLine } from './screen';
 import { urlOf } from './services';
 import { systemUp, type RunningSystem } from './system';

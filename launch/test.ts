@@ -9,7 +9,7 @@ import type { RunningStack } from '#stack/running';
 import { stackReset, stackUp } from '#stack/stack';
 import { runLaunch } from './command';
 import { readLaunchConfig, type LaunchConfig } from './config';
-import { onInterruption } from './interruption';
+import { onInterruption } from '#stack/interruption';
 import { ownPorts } from './own-ports';
 import { print, screenReport } from './screen';
 import { prepare } from './system';

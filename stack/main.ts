@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import { ConfigError } from '#kit/config';
 import { SERVER_NAMES, readStackSettings, type ServerName, type StackSettings } from './config';
 import { StackError, StackInterrupted, codeOf, messageOf } from './errors';
+import { onInterruption } from './interruption';
 import { eventLine } from './screen';
 import type { StackEvent } from './server';
 import { stackDown, stackReset, stackStatus, stackUp, type ServerStatus } from './stack';
@@ -91,18 +92,11 @@ process.stdout.on('error', (error) => {
   if (codeOf(error) !== 'EPIPE') throw error;
 });
 
-const interruption = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => {
-    if (interruption.signal.aborted) return;
-    process.stderr.write('stopping what was started …\n');
-    interruption.abort();
-  });
-}
+const interruption = onInterruption((text) => void process.stderr.write(`${text}\n`));
 
 async function run(): Promise<void> {
   try {
-    process.exitCode = await main(interruption.signal);
+    process.exitCode = await main(interruption);
   } catch (error) {
     if (error instanceof StackInterrupted) {
       process.stderr.write(`${error.message}\n`);
