@@ -209,6 +209,20 @@ export const AUDIT_CHECKS: readonly AuditCheck[] = [
       LIMIT ${rowsMax}`,
   },
   {
+    name: 'psp-balance-is-ours',
+    guarantees: 'what the PSP said was left of a payment after its cancels is what is left here',
+    // A cancel tells the PSP what is left, and the PSP refuses another amount; of its own ones it told us. So each row holds
+    // a balance of the PSP's, and the least of them is its last.
+    offenders: ({ rowsMax, only }) => Prisma.sql`
+      SELECT p.order_id, p.status, p.total_amount, c.canceled, c.psp_balance
+      FROM (SELECT payment_event_no, SUM(cancel_amount) AS canceled, MIN(refundable_amount - cancel_amount) AS psp_balance
+            FROM payment_cancels WHERE status IN ('SUCCESS', 'UNALLOCATED') AND ${only(Prisma.sql`order_id`)}
+            GROUP BY payment_event_no) c
+      JOIN payment_events p ON p.no = c.payment_event_no
+      WHERE p.total_amount - c.canceled <> c.psp_balance
+      LIMIT ${rowsMax}`,
+  },
+  {
     name: 'total-is-lines',
     guarantees: 'every payment’s amount is the sum of its lines',
     offenders: ({ rowsMax, only }) => Prisma.sql`

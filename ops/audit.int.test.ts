@@ -62,6 +62,11 @@ describe('the audit', () => {
            cancel_reason) VALUES ('loose', 1, 'order-paid', 'UNALLOCATED', 100, 2500, 'x')`,
       ),
     ],
+    [
+      'the PSP had less left before a cancel than is known here',
+      ['psp-balance-is-ours'],
+      sql('UPDATE payment_cancels SET refundable_amount = 4000 WHERE no = 2'),
+    ],
     ['a line was never credited', ['paid-is-credited-once'], without(0)],
     [
       'a line was credited twice',
