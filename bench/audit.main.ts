@@ -225,6 +225,8 @@ async function bench(): Promise<number> {
       const topics = Object.entries(TOPICS).map(([topic, { partitions }]) => ({
         topic,
         numPartitions: partitions,
+        // The events are as old as the market; what is retained is said by the arguments.
+        configEntries: [{ name: 'retention.ms', value: '-1' }],
       }));
       await admin.createTopics({ topics, waitForLeaders: true });
       // A broker's first group waits for the topic of the groups. Others have theirs from their first consumer on.

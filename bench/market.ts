@@ -42,6 +42,8 @@ interface Event {
   seq: number;
   type: string;
   payload: Buffer;
+  /** When it was published, in milliseconds: an audit reads the last hour of the topics again. */
+  ms: number;
 }
 
 export interface Moments {
@@ -176,8 +178,9 @@ class GrowingMarket implements Market {
           topic,
           messages: some
             .filter((event) => event.topic === topic)
-            .map(({ id, key, seq, type, payload }) => ({
+            .map(({ id, key, seq, type, payload, ms }) => ({
               key,
+              timestamp: String(ms),
               value: payload,
               headers: { id, eventType: type, aggregateSeq: String(seq) },
             })),
@@ -307,7 +310,7 @@ class GrowingMarket implements Market {
     ];
   }
 
-  #depart(batch: Batch, event: Omit<Event, 'id'>, ms: number): Event {
+  #depart(batch: Batch, event: Omit<Event, 'id' | 'ms'>, ms: number): Event {
     this.#events += 1;
     const id = uuid7(ms, this.#events);
     const { topic, key, seq, type, payload } = event;
@@ -330,7 +333,7 @@ class GrowingMarket implements Market {
       sha256Hex(payload),
       at,
     ]);
-    return { ...event, id };
+    return { ...event, id, ms };
   }
 
   #book(
