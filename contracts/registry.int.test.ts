@@ -180,6 +180,52 @@ describe('openWriterSchemas', () => {
     },
   );
 
+  it('When it takes the request and says nothing, then it is given up, and asked again the next time', async () => {
+    const schema = JSON.stringify({ type: 'record', name: 'A', namespace: 'x', fields: [] });
+    const asked: string[] = [];
+    let isSilent = true;
+    const server = createServer((req, res) => {
+      asked.push(String(req.url));
+      if (!isSilent) res.end(JSON.stringify({ schema }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const writers = openWriterSchemas({
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    await expect(Promise.all([writers.get(1), writers.get(1)])).rejects.toThrow(RegistryUnavailableError);
+    isSilent = false;
+    expect((await writers.get(1)).name).toBe('x.A');
+    const untilKnown = asked.length;
+    expect((await writers.get(1)).name).toBe('x.A');
+    expect(asked).toHaveLength(untilKnown);
+    server.closeAllConnections();
+    server.close();
+  }, 30_000);
+
+  it.each([
+    ['nothing but null', 500, 'null'],
+    ['no JSON', 500, '<html>'],
+    ['a page', 200, '<html>'],
+    ['no schema', 200, 'null'],
+  ])('When it answers with %s, then it is unavailable', async (_what, status, body) => {
+    const { url, server } = await fakeRegistry(() => ({ status, body }));
+    await expect(openWriterSchemas({ url }).get(1)).rejects.toThrow(RegistryUnavailableError);
+    server.close();
+  });
+
+  it('When only its second answer is late, then that one is given up, too', async () => {
+    const schema = JSON.stringify({ type: 'record', name: 'A', namespace: 'x', fields: [] });
+    let answers = 0;
+    const server = createServer((_req, res) => {
+      if ((answers += 1) === 1) res.end(JSON.stringify({ schema }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(openWriterSchemas({ url }).get(1)).rejects.toThrow(RegistryUnavailableError);
+    server.closeAllConnections();
+    server.close();
+  }, 60_000);
+
   it('When the schema is none that can be read as money, then it is undecodable', async () => {
     const name = newName();
     const thousandths = {
@@ -205,7 +251,7 @@ describe('openWriterSchemas', () => {
     await openWriterSchemas(secured).get(1);
     server.close();
     const expected = `Basic ${Buffer.from('user:pass:word').toString('base64')}`;
-    expect(seen).toEqual([expected, expected]);
+    expect(seen).toEqual([expected, expected, expected]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import type { SchemaRegistryAPIClientArgs } from '@kafkajs/confluent-schema-registry/dist/api';
 import type { Type } from 'avsc';
 import { RegistryUnavailableError, UndecodableError, type WriterSchemas } from './codec';
 import { avroOptions } from './logical-types';
@@ -27,62 +28,76 @@ export class RegistryRefusal extends Error {
   }
 }
 
-/** Looks writers' schemas up by id and keeps them: ids are immutable. */
+/**
+ * Looks writers' schemas up by id and keeps them: ids are immutable. A registry that says nothing is given up after ten
+ * seconds, and asked again the next time.
+ */
 export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
   const auth =
     access.username === undefined
       ? {}
       : { auth: { username: access.username, password: access.password ?? '' } };
   const registry = new SchemaRegistry(
-    { host: access.url, clientId: 'payment-eda', retry: { retries: 2, maxRetryTimeInSecs: 2 }, ...auth },
+    {
+      host: access.url,
+      clientId: 'payment-eda',
+      retry: { retries: 2, maxRetryTimeInSecs: 2 },
+      middlewares: [withinTime],
+      ...auth,
+    },
     { [SchemaType.AVRO]: avroOptions() },
   );
+  const known = new Map<number, Type>();
   return {
     async get(schemaId) {
-      try {
-        return (await registry.getSchema(schemaId)) as unknown as Type;
-      } catch (error) {
-        await refuseUnknownId(access, schemaId, error);
-        await refuseUnreadableSchema(access, schemaId, error);
-        throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
-      }
+      const type = known.get(schemaId) ?? (await readSchema(registry, access, schemaId));
+      known.set(schemaId, type);
+      return type;
     },
   };
+}
+
+/** The client library waits for ever by itself. */
+const withinTime: NonNullable<SchemaRegistryAPIClientArgs['middlewares']>[number] = () => ({
+  prepareRequest: async (next) => (await next()).enhance({ timeout: REQUEST_TIMEOUT_MS }),
+});
+
+/**
+ * @throws UndecodableError when the id stands for nothing, or for something else than an Avro schema of ours (a decimal of
+ * another scale, say): waiting for it would block its partition
+ * @throws RegistryUnavailableError for anything less certain: it may be over in a moment
+ */
+async function readSchema(registry: SchemaRegistry, access: RegistryAccess, schemaId: number): Promise<Type> {
+  // Asked without the client library first: of an error whose body is no JSON object the library's promise never settles.
+  await requireSchema(access, schemaId);
+  try {
+    return (await registry.getSchema(schemaId)) as unknown as Type;
+  } catch (error) {
+    // The client library's own kind of error: the registry did not answer, or not well.
+    if ((error as Error).name === 'ResponseError') throw unavailable(access, error);
+    throw new UndecodableError(`schema id ${schemaId} is not Avro: ${String(error)}`);
+  }
 }
 
 /** Confluent's code of an unknown schema: a proxy's or a wrong address's 404 does not carry it. */
 const SCHEMA_NOT_FOUND = '40403';
 
-/** Only the registry's own 404 makes an id unknown; whatever else went wrong may be over in a moment. */
-async function refuseUnknownId(access: RegistryAccess, schemaId: number, cause: unknown): Promise<void> {
-  if ((cause as { status?: number }).status !== 404) return;
-  try {
-    await request(access, 'GET', `/schemas/ids/${schemaId}`);
-  } catch (error) {
-    if (
-      error instanceof RegistryRefusal &&
-      error.status === 404 &&
-      error.message.includes(SCHEMA_NOT_FOUND)
-    ) {
-      throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
-    }
-  }
-}
+const unavailable = (access: RegistryAccess, cause: unknown): RegistryUnavailableError =>
+  new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(cause)}`);
 
-/**
- * An id that stands for something else than an Avro schema of ours (a decimal of another scale, say) stays unreadable; waiting for it would block its
- * partition. Anything less certain counts as the registry being out of order.
- */
-async function refuseUnreadableSchema(
-  access: RegistryAccess,
-  schemaId: number,
-  cause: unknown,
-): Promise<void> {
-  // The client library's own kind of error: the registry did not answer, or not well.
-  if ((cause as Error).name === 'ResponseError') return;
-  const { schema } = (await request(access, 'GET', `/schemas/ids/${schemaId}`)) as { schema?: unknown };
-  if (typeof schema === 'string')
-    throw new UndecodableError(`schema id ${schemaId} is not Avro: ${String(cause)}`);
+/** The registry has a schema of this id. Only its own 404 makes an id unknown. */
+async function requireSchema(access: RegistryAccess, schemaId: number): Promise<void> {
+  let answer: unknown;
+  try {
+    answer = await request(access, 'GET', `/schemas/ids/${schemaId}`);
+  } catch (error) {
+    if (!(error instanceof RegistryRefusal)) throw error;
+    if (error.status === 404 && error.message.includes(SCHEMA_NOT_FOUND))
+      throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
+    throw unavailable(access, error);
+  }
+  if (typeof (answer as { schema?: unknown } | null)?.schema !== 'string')
+    throw unavailable(access, `GET /schemas/ids/${schemaId}: no schema in the answer`);
 }
 
 async function request(
@@ -97,6 +112,7 @@ async function request(
     headers['authorization'] = `Basic ${credentials}`;
   }
   let response: Response;
+  let text: string;
   try {
     response = await fetch(`${access.url}${path}`, {
       method,
@@ -104,13 +120,18 @@ async function request(
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+    text = await response.text();
   } catch (error) {
-    throw new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(error)}`);
+    throw unavailable(access, error);
   }
-  const text = await response.text();
   if (!response.ok)
     throw new RegistryRefusal(response.status, `${method} ${path}: ${response.status} ${text}`);
-  return JSON.parse(text) as unknown;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // A proxy's page, or half an answer.
+    throw unavailable(access, `${method} ${path}: no JSON`);
+  }
 }
 
 const subjectPath = (record: string): string => encodeURIComponent(record);
