@@ -8,6 +8,7 @@ import { createLog } from '#kit/log';
 import { hit, missed, skipped, type Fault } from './injected';
 import type { LinkFault } from './proxy';
 import type { Random } from './random';
+import type { Repertoire } from './schedule';
 import { STEP_KILLS } from './step-kills';
 import { LINKS, TARGETS, type ChaosSystem, type Target } from './system';
 
@@ -254,24 +255,12 @@ const PAIRS: readonly (readonly [Target, Target])[] = TARGETS.flatMap((one, inde
   TARGETS.slice(index + 1).map((other) => [one, other] as const),
 );
 
-/** Every fault that stands alone. */
-export const FAULTS: readonly Fault[] = single;
+/** Everything that a run can inject. */
+export const REPERTOIRE: Repertoire = {
+  singles: single,
+  pairs: PAIRS.flatMap((pair) => [kill(pair), stop(pair)]),
+};
 
 /** Whether a run of these alone would ever inject anything. */
 export const isFaultNamed = (text: string): boolean =>
-  [...single, ...PAIRS.flatMap((pair) => [kill(pair), stop(pair)])].some(({ name }) => name.includes(text));
-
-/**
- * The order of faults of a run: each of the single ones once, shuffled, then pairs and single ones by chance. The same for
- * the same seed; it does not end.
- */
-export function* scheduleOf(random: Random): Generator<Fault> {
-  yield* random.shuffled(single);
-  const pairs = random.shuffled(PAIRS.flatMap((pair) => [kill(pair), stop(pair)]));
-  for (;;) {
-    for (const pair of pairs) {
-      yield pair;
-      yield random.pick(single);
-    }
-  }
-}
+  [...REPERTOIRE.singles, ...REPERTOIRE.pairs].some(({ name }) => name.includes(text));
