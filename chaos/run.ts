@@ -5,6 +5,7 @@ import { opsConfig } from '#ops/config';
 import { auditedTopics } from '#ops/topic-reader';
 import { gather, orders } from './evidence';
 import { REPERTOIRE } from './faults';
+import { lagOf, withAdmin } from './groups';
 import { missed, type Fault } from './injected';
 import { judge, unfinished } from './judge.rules';
 import { streamOf, type Random } from './random';
@@ -17,6 +18,8 @@ import type { ChaosSystem } from './system';
 const RECOVERY_MS_MAX = 180_000;
 const REST_MS_MAX = 420_000;
 const REST_POLL_MS = 1_000;
+/** So often in a row nothing must be waiting: between two looks a message can be on its way. */
+const QUIET_LOOKS = 2;
 /** So often a fault is tried whose moment does not come: it depends on what the load does. */
 const TRIES_MAX = 3;
 /** The system is left alone between two faults for so long, at most. */
@@ -49,18 +52,21 @@ async function inject(
   };
 }
 
-/** Waits until no order waits for anything. */
+/** Waits until no order waits for anything and both consumer groups have done with all messages. */
 async function untilRest(system: ChaosSystem, say: (line: string) => void): Promise<number | undefined> {
   const startedMs = performance.now();
   let last = '';
+  let quiet = 0;
   while (performance.now() - startedMs < REST_MS_MAX) {
     const waiting = unfinished({ ours: await orders(system) });
     const parked = await system.ops.deadLetter.count({ where: { status: { not: 'RESOLVED' } } });
     const inFlight = await system.ops.paymentCancel.count({
       where: { status: { in: ['REQUESTED', 'EXECUTING', 'UNKNOWN'] } },
     });
-    if (waiting.length === 0 && inFlight === 0) return performance.now() - startedMs;
-    const now = `${waiting.length} orders and ${inFlight} cancels wait, ${parked} messages are parked`;
+    const lag = await withAdmin(system, lagOf);
+    quiet = waiting.length === 0 && inFlight === 0 && lag === 0n ? quiet + 1 : 0;
+    if (quiet === QUIET_LOOKS) return performance.now() - startedMs;
+    const now = `${waiting.length} orders, ${inFlight} cancels and ${lag} messages wait, ${parked} messages are parked`;
     if (now !== last) say(now);
     last = now;
     await sleep(REST_POLL_MS);
