@@ -175,13 +175,16 @@ async function joinInMidBatch(system: ChaosSystem) {
     // What is ready only once the batch is done must not be awaited under the lock: hence boxed.
     const { starting, isMidBatch } = await whileRowIsLocked(system, sql, 1, async (root) => {
       const isWaiting = await untilLockWait(root, 'wallets');
-      const starting = system.secondWallet();
-      starting.catch(() => {});
+      const joining = system.secondWallet();
+      joining.catch(() => {});
       const isJoining = await until(async () => {
         const { groups } = await admin.describeGroups(['wallet-service']);
         return groups[0]?.state === 'PreparingRebalance';
       });
-      return { starting, isMidBatch: isWaiting && isJoining && (await untilLockWait(root, 'wallets')) };
+      return {
+        starting: joining,
+        isMidBatch: isWaiting && isJoining && (await untilLockWait(root, 'wallets')),
+      };
     });
     return { second: await starting, isMidBatch };
   });

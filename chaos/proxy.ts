@@ -69,6 +69,44 @@ function deliver(from: Socket, to: Socket, chunk: Buffer, delayMs: number): void
   late.set(from, arrived);
 }
 
+/** What a fault does to the present connections at once. */
+function strike(pairs: Iterable<Pair>, { mode }: LinkFault): void {
+  for (const pair of pairs) {
+    if (mode === 'cut') for (const socket of [pair.client, pair.server]) reset(socket);
+    if (mode === 'half-open') {
+      pair.isHalfOpen = true;
+      pair.server.destroy();
+    }
+  }
+}
+
+function resume(pairs: Iterable<Pair>): void {
+  for (const { client, server } of pairs) for (const socket of [client, server]) socket.resume();
+}
+
+/** The end of one side is the other's, as soon as anything passes. */
+function onClose(pair: Pair, pairs: Set<Pair>, whenPassing: (work: () => void) => void): void {
+  const { client, server } = pair;
+  client.on('close', () =>
+    whenPassing(() => {
+      pairs.delete(pair);
+      server.destroy();
+    }),
+  );
+  server.on('close', () =>
+    whenPassing(() => {
+      if (!pair.isHalfOpen) client.destroy();
+    }),
+  );
+}
+
+function end(pairs: Iterable<Pair>): void {
+  for (const { client, server } of pairs) {
+    client.destroy();
+    server.destroy();
+  }
+}
+
 /** Opens a link to `targetPort` on this machine. */
 export async function openLink(targetPort: number): Promise<Link> {
   const pairs = new Set<Pair>();
@@ -118,17 +156,7 @@ export async function openLink(targetPort: number): Promise<Link> {
     });
     server.on('data', (chunk: Buffer) => pass(pair, server, client, chunk));
     for (const socket of [client, server]) socket.on('error', () => {});
-    client.on('close', () =>
-      whenPassing(() => {
-        pairs.delete(pair);
-        server.destroy();
-      }),
-    );
-    server.on('close', () =>
-      whenPassing(() => {
-        if (!pair.isHalfOpen) client.destroy();
-      }),
-    );
+    onClose(pair, pairs, whenPassing);
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
 
@@ -136,21 +164,13 @@ export async function openLink(targetPort: number): Promise<Link> {
     port: (listener.address() as AddressInfo).port,
     disturb(next) {
       fault = next;
-      for (const pair of pairs) {
-        if (next.mode === 'cut') for (const socket of [pair.client, pair.server]) reset(socket);
-        if (next.mode === 'half-open') {
-          pair.isHalfOpen = true;
-          pair.server.destroy();
-        }
-      }
+      strike(pairs, next);
     },
     heal() {
       fault = undefined;
       onCommit = undefined;
       for (const work of waiting.splice(0)) work();
-      for (const pair of pairs) {
-        for (const socket of [pair.client, pair.server]) socket.resume();
-      }
+      resume(pairs);
     },
     traffic: () => ({ ...traffic }),
     holdCommit: () =>
@@ -158,10 +178,7 @@ export async function openLink(targetPort: number): Promise<Link> {
         onCommit = resolve;
       }),
     async close() {
-      for (const { client, server } of pairs) {
-        client.destroy();
-        server.destroy();
-      }
+      end(pairs);
       await new Promise<void>((resolve) => listener.close(() => resolve()));
     },
   };
