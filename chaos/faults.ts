@@ -1,14 +1,16 @@
-import { Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { apply } from '#connect/apply';
 import { connectSettings } from '#connect/config';
 import { readDefinitions } from '#connect/definition';
 import { remove } from '#connect/rest';
 import { sleep } from '#kit/clock';
 import { createLog } from '#kit/log';
+import { GROUPS, withAdmin } from './groups';
 import { hit, missed, skipped, type Fault } from './injected';
-import type { LinkFault } from './proxy';
+import type { Disturbable, LinkFault, Traffic } from './proxy';
 import type { Random } from './random';
-import { STEP_KILLS } from './step-kills';
+import type { Repertoire } from './schedule';
+import { STEP_KILLS, until, untilLockWait, whileRowIsLocked } from './step-kills';
 import { LINKS, TARGETS, type ChaosSystem, type Target } from './system';
 
 const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
@@ -16,6 +18,24 @@ const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
 /** How long a disturbance lasts. */
 const lasting = (random: Random): number => random.between(2_000, 9_000);
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+/** What comes to a link from now on. */
+function cameTo(link: Disturbable): () => Traffic {
+  const before = link.traffic();
+  return () => {
+    const now = link.traffic();
+    return { connections: now.connections - before.connections, bytes: now.bytes - before.bytes };
+  };
+}
+
+/** Schemas are kept by those who run: only who starts anew asks the registry. @returns false when nobody asked */
+async function untilSchemasAreAsked(system: ChaosSystem): Promise<boolean> {
+  for (const target of ['wallet', 'worker'] as const) await system.signal(target, 'SIGKILL');
+  const count = cameTo(system.links.registry);
+  return until(() => Promise.resolve(count().connections > 0));
+}
+
+const NOBODY_ASKED = missed('nobody asked the registry');
 
 const kill = (targets: readonly Target[]): Fault => ({
   name: `SIGKILL ${targets.join(' + ')}`,
@@ -26,6 +46,7 @@ const kill = (targets: readonly Target[]): Fault => ({
       await system.signal(target, 'SIGKILL');
       await sleep(apartMs);
     }
+    if (String(targets) === 'registry' && !(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
     return hit(targets.length > 1 ? `${seconds(apartMs)} apart` : 'started again by its supervisor');
   },
 });
@@ -36,6 +57,7 @@ const stop = (targets: readonly Target[]): Fault => ({
     const ms = lasting(random);
     try {
       for (const target of targets) await system.signal(target, 'SIGSTOP');
+      if (String(targets) === 'registry' && !(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
       await sleep(ms);
     } finally {
       for (const target of targets) await system.signal(target, 'SIGCONT');
@@ -55,10 +77,18 @@ const link = (name: (typeof LINKS)[number], fault: LinkFault): Fault => ({
   name: `${fault.mode} link to ${name}`,
   async run(system, random) {
     const ms = lasting(random);
-    system.links[name].disturb(fault);
-    await sleep(ms);
-    system.links[name].heal();
-    return hit(`for ${seconds(ms)}`);
+    const disturbed = system.links[name];
+    const count = cameTo(disturbed);
+    disturbed.disturb(fault);
+    try {
+      if (name === 'registry' && !(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
+      await sleep(ms);
+    } finally {
+      disturbed.heal();
+    }
+    const { connections, bytes } = count();
+    if (connections + bytes === 0) return missed('nobody used the link');
+    return hit(`for ${seconds(ms)}, ${connections} connections and ${bytes} bytes came`);
   },
 });
 
@@ -138,15 +168,38 @@ const diskFull: Fault = {
   },
 };
 
+/** A second consumer joins while a batch of the first waits for a wallet, which is released then. */
+async function joinInMidBatch(system: ChaosSystem) {
+  const sql = 'SELECT no FROM wallets WHERE seller_no = ? FOR UPDATE';
+  return withAdmin(system, async (admin) => {
+    // What is ready only once the batch is done must not be awaited under the lock: hence boxed.
+    const { starting, isMidBatch } = await whileRowIsLocked(system, sql, 1, async (root) => {
+      const isWaiting = await untilLockWait(root, 'wallets');
+      const joining = system.secondWallet();
+      joining.catch(() => {});
+      const isJoining = await until(async () => {
+        const { groups } = await admin.describeGroups(['wallet-service']);
+        return groups[0]?.state === 'PreparingRebalance';
+      });
+      return {
+        starting: joining,
+        isMidBatch: isWaiting && isJoining && (await untilLockWait(root, 'wallets')),
+      };
+    });
+    return { second: await starting, isMidBatch };
+  });
+}
+
 const rebalance: Fault = {
   name: 'rebalance in mid-batch',
   async run(system, random) {
     const ms = lasting(random);
-    const second = await system.secondWallet();
+    const { second, isMidBatch } = await joinInMidBatch(system);
     await sleep(ms);
     const isKilled = random.next() < 0.5;
     if (isKilled) second.kill('SIGKILL');
     await second.stop();
+    if (!isMidBatch) return missed('no batch waited when the second consumer joined');
     return hit(
       `a second wallet consumer joined for ${seconds(ms)} and was ${isKilled ? 'killed' : 'stopped'}`,
     );
@@ -167,43 +220,35 @@ const connectorReapplied: Fault = {
   },
 };
 
+async function rewind(system: ChaosSystem, admin: Admin): Promise<void> {
+  // A group's offsets can be set only while nobody is in it: its members are held by their links.
+  system.links.kafka.disturb({ mode: 'cut' });
+  try {
+    let left: { groupId: string; topic: string }[] = [...GROUPS];
+    for (let tries = 0; tries < 60 && left.length > 0; tries += 1) {
+      await sleep(500);
+      const done: typeof left = [];
+      for (const { groupId, topic } of left) {
+        try {
+          await admin.resetOffsets({ groupId, topic, earliest: true });
+          done.push({ groupId, topic });
+        } catch {
+          // Its members' sessions have not run out yet.
+        }
+      }
+      left = left.filter((group) => !done.some(({ groupId }) => groupId === group.groupId));
+    }
+    if (left.length > 0) throw new Error(`could not rewind ${left.map(({ groupId }) => groupId).join(', ')}`);
+  } finally {
+    system.links.kafka.heal();
+  }
+}
+
 /** Every event is delivered again, on both sides. */
 const offsetsRewound: Fault = {
   name: 'offsets rewound to the beginning',
   async run(system) {
-    const kafka = new Kafka({
-      clientId: 'chaos',
-      brokers: system.stack.endpoints.kafkaBrokers,
-      logLevel: logLevel.NOTHING,
-    });
-    const admin = kafka.admin();
-    await admin.connect();
-    // A group's offsets can be set only while nobody is in it: its members are held by their links.
-    system.links.kafka.disturb({ mode: 'cut' });
-    try {
-      let left = [
-        { groupId: 'wallet-service', topic: 'payment' },
-        { groupId: 'payment-service', topic: 'wallet' },
-      ];
-      for (let tries = 0; tries < 60 && left.length > 0; tries += 1) {
-        await sleep(500);
-        const done: typeof left = [];
-        for (const { groupId, topic } of left) {
-          try {
-            await admin.resetOffsets({ groupId, topic, earliest: true });
-            done.push({ groupId, topic });
-          } catch {
-            // Its members' sessions have not run out yet.
-          }
-        }
-        left = left.filter((group) => !done.some(({ groupId }) => groupId === group.groupId));
-      }
-      if (left.length > 0)
-        throw new Error(`could not rewind ${left.map(({ groupId }) => groupId).join(', ')}`);
-    } finally {
-      system.links.kafka.heal();
-      await admin.disconnect();
-    }
+    await withAdmin(system, (admin) => rewind(system, admin));
     return hit('of both groups');
   },
 };
@@ -227,11 +272,14 @@ const clockJump = (offsetS: number): Fault => ({
 const registryDownAtStart: Fault = {
   name: 'registry down while the consumers start',
   async run(system, random) {
-    system.links.registry.disturb({ mode: 'cut' });
-    for (const target of ['wallet', 'worker'] as const) await system.signal(target, 'SIGKILL');
     const ms = lasting(random);
-    await sleep(ms);
-    system.links.registry.heal();
+    system.links.registry.disturb({ mode: 'cut' });
+    try {
+      if (!(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
+      await sleep(ms);
+    } finally {
+      system.links.registry.heal();
+    }
     return hit(`for ${seconds(ms)}`);
   },
 };
@@ -254,24 +302,12 @@ const PAIRS: readonly (readonly [Target, Target])[] = TARGETS.flatMap((one, inde
   TARGETS.slice(index + 1).map((other) => [one, other] as const),
 );
 
-/** Every fault that stands alone. */
-export const FAULTS: readonly Fault[] = single;
+/** Everything that a run can inject. */
+export const REPERTOIRE: Repertoire = {
+  singles: single,
+  pairs: PAIRS.flatMap((pair) => [kill(pair), stop(pair)]),
+};
 
 /** Whether a run of these alone would ever inject anything. */
 export const isFaultNamed = (text: string): boolean =>
-  [...single, ...PAIRS.flatMap((pair) => [kill(pair), stop(pair)])].some(({ name }) => name.includes(text));
-
-/**
- * The order of faults of a run: each of the single ones once, shuffled, then pairs and single ones by chance. The same for
- * the same seed; it does not end.
- */
-export function* scheduleOf(random: Random): Generator<Fault> {
-  yield* random.shuffled(single);
-  const pairs = random.shuffled(PAIRS.flatMap((pair) => [kill(pair), stop(pair)]));
-  for (;;) {
-    for (const pair of pairs) {
-      yield pair;
-      yield random.pick(single);
-    }
-  }
-}
+  [...REPERTOIRE.singles, ...REPERTOIRE.pairs].some(({ name }) => name.includes(text));

@@ -12,17 +12,28 @@ export type LinkFault =
   /** The other end of the present connections is gone and nobody is told; new connections work. */
   | { mode: 'half-open' };
 
-/** A way from our processes to a server that can be disturbed. */
-export interface Link {
-  port: number;
+/** What came to a link since it was opened, whether it passed or not. */
+export interface Traffic {
+  connections: number;
+  bytes: number;
+}
+
+/** One way from our processes to a server, or several, that can be disturbed. */
+export interface Disturbable {
   disturb(fault: LinkFault): void;
   /** As if nothing had been; present connections that lost their end stay lost. */
   heal(): void;
+  traffic(): Traffic;
+  close(): Promise<void>;
+}
+
+/** A way of its own. */
+export interface Link extends Disturbable {
+  port: number;
   /**
    * The next COMMIT that a client sends to MySQL reaches it, and its answer is held back until `heal`. Resolves when that has happened.
    */
   holdCommit(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** MySQL's COM_QUERY and the statement. */
@@ -58,14 +69,64 @@ function deliver(from: Socket, to: Socket, chunk: Buffer, delayMs: number): void
   late.set(from, arrived);
 }
 
+/** What a fault does to the present connections at once. */
+function strike(pairs: Iterable<Pair>, { mode }: LinkFault): void {
+  for (const pair of pairs) {
+    if (mode === 'cut') for (const socket of [pair.client, pair.server]) reset(socket);
+    if (mode === 'half-open') {
+      pair.isHalfOpen = true;
+      pair.server.destroy();
+    }
+  }
+}
+
+function resume(pairs: Iterable<Pair>): void {
+  for (const { client, server } of pairs) for (const socket of [client, server]) socket.resume();
+}
+
+/** The end of one side is the other's, as soon as anything passes. */
+function onClose(pair: Pair, pairs: Set<Pair>, whenPassing: (work: () => void) => void): void {
+  const { client, server } = pair;
+  client.on('close', () =>
+    whenPassing(() => {
+      pairs.delete(pair);
+      server.destroy();
+    }),
+  );
+  server.on('close', () =>
+    whenPassing(() => {
+      if (!pair.isHalfOpen) client.destroy();
+    }),
+  );
+}
+
+function end(pairs: Iterable<Pair>): void {
+  for (const { client, server } of pairs) {
+    client.destroy();
+    server.destroy();
+  }
+}
+
 /** Opens a link to `targetPort` on this machine. */
 export async function openLink(targetPort: number): Promise<Link> {
   const pairs = new Set<Pair>();
   let fault: LinkFault | undefined;
   let onCommit: (() => void) | undefined;
+  const traffic: Traffic = { connections: 0, bytes: 0 };
+  /** What happened while nothing passed, in its order. */
+  const waiting: (() => void)[] = [];
+  const whenPassing = (work: () => void): void => {
+    if (fault?.mode === 'stall') waiting.push(work);
+    else work();
+  };
 
   const pass = (pair: Pair, from: Socket, to: Socket, chunk: Buffer): void => {
     if (pair.isHalfOpen) return;
+    if (fault?.mode === 'stall') {
+      from.pause();
+      waiting.push(() => pass(pair, from, to, chunk));
+      return;
+    }
     deliver(from, to, chunk, fault?.mode === 'slow' ? fault.delayMs : 0);
     if (to.writableNeedDrain) {
       from.pause();
@@ -82,24 +143,20 @@ export async function openLink(targetPort: number): Promise<Link> {
 
   // Without Nagle's algorithm, which would make every statement wait 40 ms for an acknowledgement of the one before.
   const listener = createServer({ noDelay: true }, (client) => {
+    traffic.connections += 1;
     if (fault?.mode === 'cut') return reset(client);
     const server = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
     const pair: Pair = { client, server, isHalfOpen: false };
     pairs.add(pair);
+    for (const socket of [client, server])
+      socket.on('data', (chunk: Buffer) => void (traffic.bytes += chunk.length));
     client.on('data', (chunk: Buffer) => {
       watchCommit(pair, chunk);
       pass(pair, client, server, chunk);
     });
     server.on('data', (chunk: Buffer) => pass(pair, server, client, chunk));
     for (const socket of [client, server]) socket.on('error', () => {});
-    client.on('close', () => {
-      pairs.delete(pair);
-      server.destroy();
-    });
-    server.on('close', () => {
-      if (!pair.isHalfOpen) client.destroy();
-    });
-    if (fault?.mode === 'stall') for (const socket of [client, server]) socket.pause();
+    onClose(pair, pairs, whenPassing);
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
 
@@ -107,32 +164,42 @@ export async function openLink(targetPort: number): Promise<Link> {
     port: (listener.address() as AddressInfo).port,
     disturb(next) {
       fault = next;
-      for (const pair of pairs) {
-        if (next.mode === 'cut') for (const socket of [pair.client, pair.server]) reset(socket);
-        if (next.mode === 'stall') for (const socket of [pair.client, pair.server]) socket.pause();
-        if (next.mode === 'half-open') {
-          pair.isHalfOpen = true;
-          pair.server.destroy();
-        }
-      }
+      strike(pairs, next);
     },
     heal() {
       fault = undefined;
       onCommit = undefined;
-      for (const pair of pairs) {
-        for (const socket of [pair.client, pair.server]) socket.resume();
-      }
+      for (const work of waiting.splice(0)) work();
+      resume(pairs);
     },
+    traffic: () => ({ ...traffic }),
     holdCommit: () =>
       new Promise((resolve) => {
         onCommit = resolve;
       }),
     async close() {
-      for (const { client, server } of pairs) {
-        client.destroy();
-        server.destroy();
-      }
+      end(pairs);
       await new Promise<void>((resolve) => listener.close(() => resolve()));
     },
   };
 }
+
+/** Several links that are disturbed at once. */
+export const together = (links: readonly Link[]): Disturbable => ({
+  disturb(fault) {
+    for (const link of links) link.disturb(fault);
+  },
+  heal() {
+    for (const link of links) link.heal();
+  },
+  traffic() {
+    const all = links.map((link) => link.traffic());
+    return {
+      connections: all.reduce((sum, { connections }) => sum + connections, 0),
+      bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  },
+  async close() {
+    await Promise.all(links.map((link) => link.close()));
+  },
+});

@@ -62,6 +62,8 @@ test('When the link stalls, then nothing passes and nothing is lost', async () =
   two.socket.write('c');
   await pause(150);
   expect([one.received(), two.received(), one.ended()]).toEqual(['a', '', undefined]);
+  // a, its echo, b and c.
+  expect(link.traffic()).toEqual({ connections: 2, bytes: 4 });
   link.heal();
   expect(await until(() => one.received() === 'ab' && two.received() === 'c')).toBe(true);
 });

@@ -9,6 +9,14 @@ export interface Random {
   shuffled<T>(items: readonly T[]): T[];
 }
 
+/** The stream of one purpose: no other stream's draws, nor their number, change it. */
+export function streamOf(seed: number, purpose: string): Random {
+  // FNV-1a.
+  let hash = 0x81_1c_9d_c5;
+  for (const byte of Buffer.from(`${seed}/${purpose}`)) hash = Math.imul(hash ^ byte, 0x01_00_01_93);
+  return randomFrom(hash);
+}
+
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

@@ -19,6 +19,8 @@ export interface ChaosResult {
   answers: ReadonlyMap<string, number>;
   /** From the end of the load until nothing waited for anything; `undefined`: not within the limit. */
   restAfterMs: number | undefined;
+  /** Single faults that the run did not inject as they were meant. */
+  unreached: readonly string[];
   /** Sentences of the judge and of the audit; none is a pass. */
   problems: readonly string[];
 }
@@ -59,6 +61,7 @@ export function summaryOf(injections: readonly Injection[]): FaultSummary[] {
 export const isPass = ({ problems, injections, restAfterMs }: ChaosResult): boolean =>
   problems.length === 0 &&
   restAfterMs !== undefined &&
+  injections.some(({ isHit }) => isHit) &&
   injections.every(({ recoveredAfterMs }) => recoveredAfterMs !== undefined);
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
@@ -72,7 +75,7 @@ const list = (counts: ReadonlyMap<string, number>): string =>
 
 /** In a few lines, for the terminal. */
 export function summaryText(result: ChaosResult): string {
-  const { seed, minutes, injections, orders, statuses, restAfterMs, problems } = result;
+  const { seed, minutes, injections, orders, statuses, restAfterMs, problems, unreached } = result;
   const hits = injections.filter(({ isHit }) => isHit);
   const kinds = new Set(hits.map(({ name }) => name));
   const neverHit = [...new Set(injections.map(({ name }) => name))].filter((name) => !kinds.has(name));
@@ -82,6 +85,9 @@ export function summaryText(result: ChaosResult): string {
   const lines = [
     `${isPass(result) ? 'PASSED' : 'FAILED'}: seed ${seed}, ${minutes} minutes, ${hits.length} faults of ${kinds.size} kinds, ${orders} orders (${list(statuses)})`,
     ...(neverHit.length === 0 ? [] : [`not hit, and so not shown: ${neverHit.join(', ')}`]),
+    ...(unreached.length === 0
+      ? []
+      : [`${unreached.length} single faults not reached: ${unreached.join(', ')}`]),
     `a new order was settled again after ${seconds(recovered[Math.floor(recovered.length / 2)] ?? 0)} s (median), ${seconds(recovered.at(-1) ?? 0)} s (worst)`,
     restAfterMs === undefined
       ? 'not everything came to rest'

@@ -4,18 +4,22 @@ import { StackInterrupted } from '#stack/errors';
 import { opsConfig } from '#ops/config';
 import { auditedTopics } from '#ops/topic-reader';
 import { gather, orders } from './evidence';
-import { scheduleOf } from './faults';
+import { REPERTOIRE } from './faults';
+import { lagOf, withAdmin } from './groups';
 import { missed, type Fault } from './injected';
 import { judge, unfinished } from './judge.rules';
-import { randomFrom } from './random';
+import { streamOf, type Random } from './random';
 import { untilServed } from './recovery';
 import type { ChaosResult, Injection } from './report';
+import { chosen, gapsOf, isTimeOver, scheduleOf, unreached } from './schedule';
 import { startShoppers, type Shoppers } from './shoppers';
 import type { ChaosSystem } from './system';
 
 const RECOVERY_MS_MAX = 180_000;
 const REST_MS_MAX = 420_000;
 const REST_POLL_MS = 1_000;
+/** So often in a row nothing must be waiting: between two looks a message can be on its way. */
+const QUIET_LOOKS = 2;
 /** So often a fault is tried whose moment does not come: it depends on what the load does. */
 const TRIES_MAX = 3;
 /** The system is left alone between two faults for so long, at most. */
@@ -30,14 +34,10 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
-function* chosen(schedule: Generator<Fault>, only: string | undefined): Generator<Fault> {
-  for (const fault of schedule) if (only === undefined || fault.name.includes(only)) yield fault;
-}
-
 async function inject(
   system: ChaosSystem,
   fault: Fault,
-  { random, sinceMs }: { random: ReturnType<typeof randomFrom>; sinceMs: number },
+  { random, sinceMs }: { random: Random; sinceMs: number },
 ): Promise<Injection> {
   const atS = Math.round((performance.now() - sinceMs) / 1000);
   // What the attack itself could not do is part of what was observed.
@@ -52,18 +52,21 @@ async function inject(
   };
 }
 
-/** Waits until no order waits for anything. */
+/** Waits until no order waits for anything and both consumer groups have done with all messages. */
 async function untilRest(system: ChaosSystem, say: (line: string) => void): Promise<number | undefined> {
   const startedMs = performance.now();
   let last = '';
+  let quiet = 0;
   while (performance.now() - startedMs < REST_MS_MAX) {
     const waiting = unfinished({ ours: await orders(system) });
     const parked = await system.ops.deadLetter.count({ where: { status: { not: 'RESOLVED' } } });
     const inFlight = await system.ops.paymentCancel.count({
       where: { status: { in: ['REQUESTED', 'EXECUTING', 'UNKNOWN'] } },
     });
-    if (waiting.length === 0 && inFlight === 0) return performance.now() - startedMs;
-    const now = `${waiting.length} orders and ${inFlight} cancels wait, ${parked} messages are parked`;
+    const lag = await withAdmin(system, lagOf);
+    quiet = waiting.length === 0 && inFlight === 0 && lag === 0n ? quiet + 1 : 0;
+    if (quiet === QUIET_LOOKS) return performance.now() - startedMs;
+    const now = `${waiting.length} orders, ${inFlight} cancels and ${lag} messages wait, ${parked} messages are parked`;
     if (now !== last) say(now);
     last = now;
     await sleep(REST_POLL_MS);
@@ -106,18 +109,23 @@ function injectionLine({ name, atS, what, isHit, recoveredAfterMs }: Injection):
 /** Attacks the system under load, one fault after the other, and judges what is left once it has come to rest. */
 export async function runChaos(system: ChaosSystem, options: RunOptions): Promise<ChaosResult> {
   const { minutes, seed, only, say, signal } = options;
-  const random = randomFrom(seed);
+  const repertoire = chosen(REPERTOIRE, only);
   const shoppers = startShoppers(system.urls, system.config.adminKey, {
     count: options.shoppers,
-    random: randomFrom(seed + 1),
+    seed,
   });
   const sinceMs = performance.now();
   const injections: Injection[] = [];
   const unshown: string[] = [];
-  const isOver = (): boolean => performance.now() - sinceMs > minutes * 60_000 || signal?.aborted === true;
+  const isOver = (): boolean =>
+    signal?.aborted === true ||
+    isTimeOver(repertoire, injections, { minutes, elapsedMs: performance.now() - sinceMs });
   try {
-    for (const fault of chosen(scheduleOf(random), only)) {
+    let place = 0;
+    for (const fault of scheduleOf(repertoire, seed)) {
+      place += 1;
       for (let tries = 1; !isOver(); tries += 1) {
+        const random = streamOf(seed, `fault ${place}, try ${tries}`);
         await sleep(random.between(0, PAUSE_MS_MAX), signal);
         const injection = await inject(system, fault, { random, sinceMs });
         injections.push(injection);
@@ -149,6 +157,7 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
     statuses,
     answers: shoppers.answers,
     restAfterMs,
-    problems: [...(await verdict(system, shoppers)), ...unshown],
+    unreached: unreached(repertoire, injections),
+    problems: [...(await verdict(system, shoppers)), ...unshown, ...gapsOf(repertoire, injections, minutes)],
   };
 }

@@ -1,28 +1,68 @@
-import { FAULTS, isFaultNamed, scheduleOf } from './faults';
-import { randomFrom } from './random';
+import { isFaultNamed, REPERTOIRE } from './faults';
+import { randomFrom, streamOf } from './random';
 import { isPass, reportPage, summaryOf, summaryText, type ChaosResult } from './report';
+import { gapsOf, isTimeOver, LONG_MINUTES, PAIRS_MIN, scheduleOf, unreached } from './schedule';
 
 const names = (seed: number, count: number): string[] => {
-  const schedule = scheduleOf(randomFrom(seed));
+  const schedule = scheduleOf(REPERTOIRE, seed);
   return Array.from({ length: count }, () => schedule.next().value?.name as string);
 };
+const isPair = (name: string): boolean => name.includes(' + ');
 
 test('When the seed is the same, then so are the faults, their order and their numbers', () => {
   expect(names(42, 300)).toEqual(names(42, 300));
   expect(names(42, 50)).not.toEqual(names(43, 50));
-  const [one, other] = [randomFrom(7), randomFrom(7)];
-  expect(Array.from({ length: 100 }, () => one.between(3, 9))).toEqual(
-    Array.from({ length: 100 }, () => other.between(3, 9)),
-  );
+  const draws = (seed: number, purpose: string): number[] => {
+    const random = streamOf(seed, purpose);
+    return Array.from({ length: 100 }, () => random.between(0, 1_000_000));
+  };
+  expect(draws(7, 'fault 1, try 1')).toEqual(draws(7, 'fault 1, try 1'));
+  expect(draws(7, 'fault 1, try 1')).not.toEqual(draws(7, 'fault 2, try 1'));
+  expect(draws(7, 'shopper 1')).not.toEqual(draws(8, 'shopper 0'));
 });
 
-test('Every fault comes once before any comes again, then pairs of every two processes', () => {
-  const first = names(1, FAULTS.length);
-  expect(first.toSorted()).toEqual(FAULTS.map(({ name }) => name).toSorted());
-  expect(new Set(first).size).toBe(FAULTS.length);
-  const later = new Set(names(1, 1_000).filter((name) => name.includes(' + ')));
+test('Every single fault comes once before any comes again, with a pair after every three', () => {
+  const count = REPERTOIRE.singles.length;
+  const pairs = Math.floor(count / 3);
+  expect(pairs).toBeGreaterThanOrEqual(PAIRS_MIN);
+  const round = names(1, count + pairs);
+  const alone = round.filter((name) => !isPair(name));
+  expect(alone.toSorted()).toEqual(REPERTOIRE.singles.map(({ name }) => name).toSorted());
+  expect(new Set(alone).size).toBe(count);
+  expect(round.slice(0, 8).map(isPair)).toEqual([false, false, false, true, false, false, false, true]);
   // 8 processes: 28 pairs, killed and stopped.
-  expect(later.size).toBe(56);
+  expect(new Set(names(1, 1_000).filter(isPair)).size).toBe(56);
+});
+
+const shown = (name: string, over = {}) => ({ name, isHit: true, canBeDone: true, ...over });
+const singles = REPERTOIRE.singles.map(({ name }) => shown(name));
+const pairs = REPERTOIRE.pairs.slice(0, PAIRS_MIN).map(({ name }) => shown(name));
+
+test('When a long run has shown every single fault and enough pairs, then it has no gaps', () => {
+  expect(gapsOf(REPERTOIRE, [...singles, ...pairs], LONG_MINUTES)).toEqual([]);
+});
+
+test('When a fault was missed, skipped or never reached, then a long run names it and a short one does not', () => {
+  const [first = shown(''), second = shown(''), ...others] = singles;
+  const gappy = [shown(second.name, { isHit: false, canBeDone: false }), ...others, ...pairs.slice(1)];
+  expect(gapsOf(REPERTOIRE, gappy, LONG_MINUTES)).toEqual([
+    `never injected: ${first.name}`,
+    `never injected: ${second.name}`,
+    `skipped: ${second.name}`,
+    `only ${PAIRS_MIN - 1} pairs were injected, ${PAIRS_MIN} are needed`,
+  ]);
+  expect(gapsOf(REPERTOIRE, gappy, LONG_MINUTES - 1)).toEqual([]);
+  expect(unreached(REPERTOIRE, gappy)).toEqual([first.name, second.name]);
+});
+
+test('When a long run has not tried every single fault, then it goes on, but not for ever', () => {
+  const over = (tried: { name: string }[], minutes: number, elapsed: number): boolean =>
+    isTimeOver(REPERTOIRE, tried, { minutes, elapsedMs: elapsed * 60_000 });
+  expect(over(singles, 30, 29)).toBe(false);
+  expect(over(singles, 30, 31)).toBe(true);
+  expect(over(singles.slice(1), 30, 31)).toBe(false);
+  expect(over(singles.slice(1), 30, 46)).toBe(true);
+  expect(over([], 2, 2.1)).toBe(true);
 });
 
 test('When faults are chosen by a text that none has, then that is known before a run', () => {
@@ -50,6 +90,7 @@ const result: ChaosResult = {
   statuses: new Map([['SUCCESS', 3]]),
   answers: new Map([['confirm 200', 3]]),
   restAfterMs: 500,
+  unreached: [],
   problems: [],
 };
 
@@ -79,6 +120,7 @@ test('When the moment of a fault did not come, then it is not counted as survive
 
 test.each<[string, Partial<ChaosResult>]>([
   ['somebody lost money', { problems: ['order-1 …'] }],
+  ['nothing was injected', { injections: [] }],
   ['nothing came to rest', { restAfterMs: undefined }],
   [
     'a fault was never recovered from',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sleep } from '#kit/clock';
 import { ask, type Answer } from './http';
-import type { Random } from './random';
+import { streamOf, type Random } from './random';
 
 /** What a shopper, or an administrator, was told last about an order. Whatever was told must hold in the end. */
 export interface Told {
@@ -147,14 +147,15 @@ class Client {
 export function startShoppers(
   urls: Urls,
   adminKey: string,
-  { count, random }: { count: number; random: Random },
+  { count, seed }: { count: number; seed: number },
 ): Shoppers {
   const told: Told[] = [];
   const answers = new Map<string, number>();
   const stopping = new AbortController();
   const { signal } = stopping;
-  const client = new Client(urls, adminKey, random, signal, told, answers);
-  const going = Array.from({ length: count }, async () => {
+  const going = Array.from({ length: count }, async (_shopper, no) => {
+    const random = streamOf(seed, `shopper ${no}`);
+    const client = new Client(urls, adminKey, random, signal, told, answers);
     while (!signal.aborted) {
       await client.shop();
       await sleep(random.between(0, THINK_MS_MAX), signal);

@@ -15,7 +15,7 @@ import { freePorts } from '#stack/ports';
 import type { RunningStack } from '#stack/running';
 import { stackReset, stackUp } from '#stack/stack';
 import { supervise, type Supervisor, type SupervisorEvent } from '#stack/supervisor';
-import { openLink, type Link } from './proxy';
+import { openLink, together, type Disturbable, type Link } from './proxy';
 
 // The whole system as the target of attacks: real servers, our processes behind disturbable links, all supervised.
 
@@ -24,11 +24,18 @@ export type Target = ServiceName | ServerName;
 export const LINKS = ['mysql', 'binlog', 'kafka', 'registry', 'psp'] as const;
 /** Between our processes and a server; `binlog` is Debezium's own way to MySQL. */
 export type LinkName = (typeof LINKS)[number];
+/** Those of our processes that talk to MySQL, each by a link of its own. */
+export type Client = 'api' | 'worker' | 'wallet';
+export interface Links extends Record<Exclude<LinkName, 'mysql'>, Link> {
+  /** All of the processes' links to MySQL. */
+  mysql: Disturbable;
+  mysqlOf: Record<Client, Link>;
+}
 
 export interface ChaosSystem {
   config: LaunchConfig;
   stack: RunningStack;
-  links: Record<LinkName, Link>;
+  links: Links;
   urls: { api: string; wallet: string; simulator: string };
   /** Reads what is to be judged. */
   ops: Database;
@@ -77,23 +84,27 @@ const environment = async (stackDir: string, base: NodeJS.ProcessEnv): Promise<N
   ...SETTINGS,
 });
 
-async function openLinks(config: LaunchConfig, kafkaProxiedPort: number): Promise<Record<LinkName, Link>> {
+async function openLinks(config: LaunchConfig, kafkaProxiedPort: number): Promise<Links> {
   const { ports } = config.stack;
-  const [mysql, binlog, kafka, registry, psp] = await Promise.all([
+  const [api, worker, wallet, binlog, kafka, registry, psp] = await Promise.all([
+    openLink(ports.mysql),
+    openLink(ports.mysql),
     openLink(ports.mysql),
     openLink(ports.mysql),
     openLink(kafkaProxiedPort),
     openLink(ports.registry),
     openLink(config.ports.simulator),
   ]);
-  return { mysql, binlog, kafka, registry, psp };
+  const mysql = together([api, worker, wallet]);
+  return { mysql, mysqlOf: { api, worker, wallet }, binlog, kafka, registry, psp };
 }
 
 /** What our processes are told: every server is reached by its link. */
-function throughLinks(env: NodeJS.ProcessEnv, links: Record<LinkName, Link>): NodeJS.ProcessEnv {
+function throughLinks(env: NodeJS.ProcessEnv, links: Links, name: ServiceName): NodeJS.ProcessEnv {
   const byLink = (url: string): string => {
     const through = new URL(url);
-    through.port = String(links.mysql.port);
+    // The simulator has no database.
+    through.port = String(links.mysqlOf[name === 'simulator' ? 'api' : name].port);
     return through.href;
   };
   return {
@@ -144,7 +155,7 @@ class Processes {
 
   constructor(
     private readonly config: LaunchConfig,
-    private readonly links: Record<LinkName, Link>,
+    private readonly links: Links,
     stackDir: string,
   ) {
     this.#clocks = clocksOf(stackDir);
@@ -153,7 +164,7 @@ class Processes {
 
   start(name: ServiceName, signal?: AbortSignal, port?: number): Promise<Service> {
     const { config, links } = this;
-    const env = { ...throughLinks(config.env, links), ...this.#clocks.environmentOf(name) };
+    const env = { ...throughLinks(config.env, links, name), ...this.#clocks.environmentOf(name) };
     const ports = port === undefined ? config.ports : { ...config.ports, [name]: port };
     return startService({ ...config, ports, env }, name, signal);
   }
@@ -196,7 +207,7 @@ class Processes {
 
 async function stackOf(
   config: LaunchConfig,
-  links: Record<LinkName, Link>,
+  links: Links,
   { say, signal }: ChaosOptions,
   kafkaProxiedPort: number,
 ): Promise<RunningStack> {
@@ -222,12 +233,12 @@ export async function chaosSystemUp(options: ChaosOptions): Promise<ChaosSystem>
   const stack = await stackOf(config, links, options, kafkaProxiedPort);
   const processes = new Processes(config, links, stackDir);
   const tearDown = async (): Promise<void> => {
-    for (const link of Object.values(links)) link.heal();
+    for (const name of LINKS) links[name].heal();
     await stack.unsupervise();
     for (const name of SERVER_NAMES) await stack.kill(name, 'SIGCONT');
     await processes.stopAll();
     await stack.down();
-    await Promise.all(Object.values(links).map((link) => link.close()));
+    await Promise.all(LINKS.map((name) => links[name].close()));
     await stackReset(config.stack);
   };
   try {

@@ -1,0 +1,82 @@
+import type { Fault } from './injected';
+import { streamOf } from './random';
+
+/** From that length on, a run must have shown every single fault and enough pairs. */
+export const LONG_MINUTES = 30;
+/** A long run goes on, at most so much longer, until every single fault was tried. */
+export const EXTENSION = 1.5;
+/** Fewer pairs in a long run are a failure. */
+export const PAIRS_MIN = 12;
+const SINGLES_PER_PAIR = 3;
+
+/** What a run draws from: faults that stand alone, and those of two processes. */
+export interface Repertoire {
+  singles: readonly Fault[];
+  pairs: readonly Fault[];
+}
+
+/** Those whose name holds the text; all without one. */
+export function chosen({ singles, pairs }: Repertoire, only: string | undefined): Repertoire {
+  const isChosen = ({ name }: Fault): boolean => only === undefined || name.includes(only);
+  return { singles: singles.filter(isChosen), pairs: pairs.filter(isChosen) };
+}
+
+/**
+ * The order of faults of a run: in each round all single ones, shuffled, with a pair after every three. Depends on the seed
+ * alone, whatever the faults themselves draw; it ends only when there is nothing to draw from.
+ */
+export function* scheduleOf({ singles, pairs }: Repertoire, seed: number): Generator<Fault> {
+  const random = streamOf(seed, 'schedule');
+  let waiting: Fault[] = [];
+  const nextPair = (): Fault[] => {
+    if (waiting.length === 0) waiting = random.shuffled(pairs);
+    return waiting.splice(0, 1);
+  };
+  while (singles.length + pairs.length > 0) {
+    if (singles.length === 0) yield* nextPair();
+    for (const [index, fault] of random.shuffled(singles).entries()) {
+      yield fault;
+      if (index % SINGLES_PER_PAIR === SINGLES_PER_PAIR - 1) yield* nextPair();
+    }
+  }
+}
+
+interface Shown {
+  name: string;
+  isHit: boolean;
+  canBeDone: boolean;
+}
+
+/** Single faults that were not injected as they were meant. */
+export function unreached({ singles }: Repertoire, injections: readonly Shown[]): string[] {
+  const reached = new Set(injections.filter(({ isHit }) => isHit).map(({ name }) => name));
+  return singles.map(({ name }) => name).filter((name) => !reached.has(name));
+}
+
+/** What a run of this length has not shown and should have, as sentences; none for a short one. */
+export function gapsOf(repertoire: Repertoire, injections: readonly Shown[], minutes: number): string[] {
+  if (minutes < LONG_MINUTES) return [];
+  const never = unreached(repertoire, injections).map((name) => `never injected: ${name}`);
+  const skipped = [...new Set(injections.filter(({ canBeDone }) => !canBeDone).map(({ name }) => name))];
+  const pairNames = new Set(repertoire.pairs.map(({ name }) => name));
+  const pairs = injections.filter(({ name, isHit }) => isHit && pairNames.has(name)).length;
+  const needed = repertoire.pairs.length === 0 ? 0 : PAIRS_MIN;
+  return [
+    ...never,
+    ...skipped.map((name) => `skipped: ${name}`),
+    ...(pairs < needed ? [`only ${pairs} pairs were injected, ${needed} are needed`] : []),
+  ];
+}
+
+/** Whether the time for faults is over. A long run first tries every single fault, within its extension. */
+export function isTimeOver(
+  repertoire: Repertoire,
+  tried: readonly { name: string }[],
+  { minutes, elapsedMs }: { minutes: number; elapsedMs: number },
+): boolean {
+  const limitMs = minutes * 60_000;
+  if (elapsedMs <= limitMs) return false;
+  if (minutes < LONG_MINUTES || elapsedMs > limitMs * EXTENSION) return true;
+  const names = new Set(tried.map(({ name }) => name));
+  return repertoire.singles.every(({ name }) => names.has(name));
+}
