@@ -248,6 +248,74 @@ describe('the consumer loop', () => {
     expect(loop.isAlive()).toBe(false);
   });
 
+  // Partitions go to the members in the order of their ids, which begin with the client's.
+  const client = (name: string): Kafka =>
+    createKafka(brokerOfTheRun(), `${name}-${randomUUID()}`, createLog('test', 'silent'));
+
+  it('When a partition goes to another after its chunk has failed here, then this one is ready again', async () => {
+    const place = await newTopic();
+    await send(place.topic, names(3));
+    const failing = await start({
+      ...place,
+      kafka: client('z'),
+      handle: async () => {
+        throw new Error('no database');
+      },
+    });
+    await until('it has failed', () =>
+      failing.ready().then(
+        () => false,
+        (error: Error) => /batch/.test(error.message),
+      ),
+    );
+    const taken: string[] = [];
+    await start({
+      ...place,
+      kafka: client('a'),
+      handle: async (messages) => void taken.push(...texts(messages)),
+    });
+    await until('the other has them', () => taken.length === 3);
+    await until('it is ready', () =>
+      failing.ready().then(
+        () => true,
+        () => false,
+      ),
+    );
+  }, 60_000);
+
+  it('When another joins in the middle of a chunk, then all is handled, and no offset is taken back', async () => {
+    const place = await newTopic();
+    await send(place.topic, names(30));
+    const done: string[] = [];
+    let release: (() => void) | undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let began = false;
+    await start({
+      ...place,
+      kafka: client('z'),
+      handle: async (messages) => {
+        began = true;
+        await released;
+        done.push(...texts(messages));
+      },
+    });
+    await until('it has begun', () => began);
+    const taken: string[] = [];
+    await start({
+      ...place,
+      kafka: client('a'),
+      handle: async (messages) => void taken.push(...texts(messages)),
+    });
+    await until('the other has all of them', async () => (await committed(place)) === 30, 40_000);
+    release?.();
+    await until('the first one is done', () => done.length > 0);
+    await sleep(500);
+    // It was handled twice, which the inbox knows; the broker takes no offset from whoever had to give the partition up.
+    expect(taken).toEqual(names(30));
+    expect(done).toEqual(names(10));
+    expect(await committed(place)).toBe(30);
+  }, 90_000);
+
   it('When two share a group, then each message goes to one of them, and a leaver’s part is taken over', async () => {
     const place = await newTopic(4);
     const seen: [string, string][] = [];

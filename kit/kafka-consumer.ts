@@ -136,8 +136,11 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
 
   async function handleUntilDone(messages: ConsumedMessage[], batch: EachBatchPayload): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
-      if (!batch.isRunning() || batch.isStale() || stopping.aborted) return false;
-      // kafkajs joins the group again when it is told; the partition may be somebody else's by now.
+      const isOver = !batch.isRunning() || batch.isStale() || stopping.aborted;
+      // Whoever has the partition next says whether its chunk fails; it may be somebody else.
+      if (isOver || lost !== undefined) state.failing = undefined;
+      if (isOver) return false;
+      // kafkajs joins the group again when it is told.
       if (lost !== undefined) throw lost;
       try {
         await handle(messages);
