@@ -27,3 +27,6 @@ export const HEADER = {
 
 /** Records larger than this are refused when the outbox row is written; see the CHECK on `outbox.payload`. */
 export const PAYLOAD_BYTES_MAX = 512 * 1024;
+
+/** What an order id looks like, here and at the PSP. Nothing else is asked of the database, whose columns are ASCII. */
+export const ORDER_ID = /^[A-Za-z0-9_=-]{1,64}$/;

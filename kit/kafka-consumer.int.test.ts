@@ -105,7 +105,7 @@ describe('the consumer loop', () => {
         {
           key: Buffer.from([1]),
           value,
-          headers: { id: 'a', many: ['x', 'y'], empty: '', 이름: '값' },
+          headers: { id: 'a', many: ['x', 'y'], empty: '', 이름: '값', bytes: Buffer.from([255]) },
           timestamp: '1700000000123',
         },
         { key: null, value: null },
@@ -118,7 +118,15 @@ describe('the consumer loop', () => {
       offset: 0n,
       key: Buffer.from([1]),
       value,
-      headers: { id: 'a', many: 'x', empty: '', 이름: '값' },
+      headers: { id: 'a', many: 'x', empty: '', 이름: '값', bytes: '\ufffd' },
+      originalHeaders: [
+        ['id', Buffer.from('a')],
+        ['many', Buffer.from('x')],
+        ['many', Buffer.from('y')],
+        ['empty', Buffer.alloc(0)],
+        ['이름', Buffer.from('값')],
+        ['bytes', Buffer.from([255])],
+      ],
       publishedAt: new Date(1_700_000_000_123),
     });
     expect(seen[1]).toMatchObject({ offset: 1n, key: null, value: null, headers: {} });

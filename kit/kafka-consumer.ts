@@ -19,8 +19,10 @@ export interface ConsumedMessage {
   offset: bigint;
   key: Buffer | null;
   value: Buffer | null;
-  /** Headers as text; a header without a value is absent. */
+  /** Headers as text, the first of each name; a header without a value is absent. */
   headers: Record<string, string>;
+  /** Every header as it came. Only what kafkajs does not tell is lost: the order of different names. */
+  originalHeaders?: (readonly [name: string, value: Buffer | null])[];
   /** The record's time, set by whoever published it. */
   publishedAt?: Date;
 }
@@ -63,6 +65,13 @@ function headerText(headers: IHeaders | undefined): Record<string, string> {
   return texts;
 }
 
+const originalHeaders = (headers: IHeaders | undefined): (readonly [string, Buffer | null])[] =>
+  Object.entries(headers ?? {}).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map(
+      (one) => [name, typeof one === 'string' ? Buffer.from(one) : (one ?? null)] as const,
+    ),
+  );
+
 /** Last moment that a DATETIME holds. */
 const LATEST_MS = Date.UTC(9999, 11, 31);
 
@@ -81,6 +90,7 @@ export function consumedMessage(topic: string, partition: number, message: Kafka
     key: message.key,
     value: message.value,
     headers: headerText(message.headers),
+    originalHeaders: originalHeaders(message.headers),
     ...publishedAtOf(message.timestamp),
   };
 }

@@ -130,7 +130,10 @@ describe('dlq list and show', () => {
     expect(shown).toMatchObject({
       id,
       decoded: { record: 'wallet.PaymentSettled', value: { orderId } },
-      headers: { traceparent: TRACE },
+      headers: [
+        ['id', expect.any(String)],
+        ['traceparent', TRACE],
+      ],
       key: orderId,
       lastSeq: 0,
       dueSeq: 1,
@@ -145,6 +148,23 @@ describe('dlq list and show', () => {
     const json = JSON.parse(deadLetterJson(shown)) as { payload: string; offset: string };
     expect(Buffer.from(json.payload, 'base64')).toEqual(settled(orderId));
     expect(json.offset).toBe(String(offset));
+  });
+
+  it('When headers are repeated, no text or absent, then each is shown', async () => {
+    const { id } = await parked();
+    const headers = [
+      ['many', 'x'],
+      ['many', 'y'],
+      ['bytes', { base64: '/wA=' }],
+      ['none', null],
+    ];
+    await database.administer('UPDATE dead_letters SET headers = ? WHERE id = ?', [
+      JSON.stringify(headers),
+      id,
+    ]);
+    const shown = await showDeadLetter(world.db, decode, id);
+    expect(showText(shown)).toContain('  many: x\n  many: y\n  bytes: base64 /wA=\n  none: (no value)');
+    expect(JSON.parse(deadLetterJson(shown))).toMatchObject({ headers });
   });
 
   it.each<[string, Buffer | null, RegExp]>([
@@ -309,11 +329,11 @@ describe('dlq redrive --all', () => {
 });
 
 describe('dlq resolve', () => {
-  const publish = (id: string, orderId: string, seq: number) =>
+  const publish = (id: string, orderId: string, seq: number, payload = settled(orderId)) =>
     database.administer(
       `INSERT INTO outbox (id, aggregate_type, aggregate_id, aggregate_seq, event_seq, event_type, idempotency_key,
-         payload) VALUES (?, 'wallet', ?, ?, ?, 'x.Y', ?, X'0000000007')`,
-      [id, orderId, seq, seq, id],
+         payload) VALUES (?, 'wallet', ?, ?, ?, 'x.Y', ?, ?)`,
+      [id, orderId, seq, seq, id, payload],
     );
 
   it('When the event that was published under its number is closed, then that number is given up, with name and reason', async () => {
@@ -350,6 +370,10 @@ describe('dlq resolve', () => {
     const resolved = await resolveByHand(world.db, id, { by: 'minji', reason: 'junk' });
     expect(resolved.gaveUp).toBeNull();
     expect(resolvedText(resolved)).toContain('nothing of the order’s sequence was given up');
+    // A copy with the event's own id and number, but not its bytes: the event itself is still to come.
+    const copy = await parked({ seq: 1, payload: Buffer.from('junk') });
+    await publish(copy.eventId, copy.orderId, 1);
+    expect((await resolveByHand(world.db, copy.id, { by: 'minji', reason: 'junk' })).gaveUp).toBeNull();
   });
 
   it('When it is said which numbers are lost, then those are given up', async () => {

@@ -1,5 +1,6 @@
 import { PAYMENT_SERVICE } from '#contracts/topics';
 import { Prisma, type Reader, type Tx } from '#prisma/database';
+import { readStoredHeaders, type StoredHeader } from '#prisma/stored-headers';
 import type { SeqRange } from './dead-letters.rules';
 
 export interface Letter {
@@ -86,13 +87,13 @@ export async function openLettersWithoutOrder(db: Reader): Promise<Letter[]> {
 export async function messageOf(
   db: Reader,
   id: string,
-): Promise<{ headers: Record<string, string>; key: Buffer | null; payload: Buffer | null }> {
+): Promise<{ headers: StoredHeader[]; key: Buffer | null; payload: Buffer | null }> {
   const row = await db.deadLetter.findUniqueOrThrow({
     where: { id },
     select: { headers: true, messageKey: true, payload: true },
   });
   return {
-    headers: row.headers as Record<string, string>,
+    headers: readStoredHeaders(row.headers),
     key: row.messageKey === null ? null : Buffer.from(row.messageKey),
     payload: row.payload === null ? null : Buffer.from(row.payload),
   };
@@ -157,9 +158,9 @@ export async function markResolved(
 /** Is this message the very event that was published under its number, and not another that says so? */
 export async function isPublishedEvent(db: Reader, letter: Letter): Promise<boolean> {
   const rows = await db.$queryRaw<unknown[]>`
-    SELECT 1 FROM outbox
-    WHERE id = ${letter.eventId} AND aggregate_type = ${letter.topic} AND aggregate_id = ${letter.orderId}
-      AND aggregate_seq = ${letter.seq}`;
+    SELECT 1 FROM outbox o JOIN dead_letters d ON d.no = ${letter.no}
+    WHERE o.id = ${letter.eventId} AND o.aggregate_type = ${letter.topic} AND o.aggregate_id = ${letter.orderId}
+      AND o.aggregate_seq = ${letter.seq} AND SHA2(o.payload, 256) = SHA2(d.payload, 256)`;
   return rows.length > 0;
 }
 

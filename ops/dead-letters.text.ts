@@ -1,3 +1,4 @@
+import type { StoredHeader } from '#prisma/stored-headers';
 import type { Letter } from './dead-letters.store';
 import type { RedriveReport, Resolved, ShownLetter } from './dead-letters';
 import type { SeqRange } from './dead-letters.rules';
@@ -52,6 +53,11 @@ function historyText(letter: ShownLetter): string[] {
   return lines;
 }
 
+function headerValueText(value: StoredHeader[1]): string {
+  if (value === null) return '(no value)';
+  return typeof value === 'string' ? value : `base64 ${value.base64}`;
+}
+
 export function showText(letter: ShownLetter): string {
   const { payload, headers, key, behind, waiting, lastSeq, dueSeq } = letter;
   const section = (title: string, lines: string[]): string[] =>
@@ -79,7 +85,7 @@ export function showText(letter: ShownLetter): string {
     ...section('history', historyText(letter)),
     ...section('key and headers', [
       `key ${key ?? 'none'}`,
-      ...Object.entries(headers).map(([name, text]) => `${name}: ${text}`),
+      ...headers.map(([name, value]) => `${name}: ${headerValueText(value)}`),
     ]),
     ...section('value', [...decodedText(letter.decoded), `${shown === '' ? 'no bytes' : shown}${rest}`]),
   ].join('\n');

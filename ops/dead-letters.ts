@@ -4,6 +4,7 @@ import type { Ids } from '#kit/ids';
 import { isTraceparent } from '#kit/trace-context';
 import type { Database, Tx } from '#prisma/database';
 import { deadLettersOf } from '#prisma/dead-letters';
+import { headerText, type StoredHeader } from '#prisma/stored-headers';
 import { letterBefore, nextSeq } from '#prisma/dead-letters.rules';
 import { inTransaction } from '#prisma/transaction';
 import { CommandError } from './command';
@@ -22,7 +23,8 @@ export async function listDeadLetters(
 }
 
 export interface ShownLetter extends Letter {
-  headers: Record<string, string>;
+  /** As they came, a name perhaps several times. */
+  headers: StoredHeader[];
   key: string | null;
   payload: Buffer | null;
   /** What the bytes say, or why they say nothing. */
@@ -148,7 +150,7 @@ async function whyNotNow(tx: Tx, letter: Letter): Promise<string | undefined> {
 async function redrive(tx: Tx, { ids, by }: RedriveWorld, letter: Letter): Promise<Redriven> {
   const { id, no, orderId, seq } = letter;
   const { headers } = await store.messageOf(tx, id);
-  const traceparent = headers[HEADER.traceparent] ?? '';
+  const traceparent = headerText(headers, HEADER.traceparent) ?? '';
   const eventId = ids.eventId();
   await store.departAgain(tx, letter, {
     eventId,

@@ -3,6 +3,7 @@ import type { DeadLettered } from '#contracts/generated-types';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { openTestDatabase, testCodec, type TestDatabase } from './database.fixture';
 import { arrivalOf, deadLettersFor, park, redriveOf, resolveDeadLetter, type Parking } from './dead-letters';
+import { readStoredHeaders } from './stored-headers';
 import { inTransaction, isDuplicateKey } from './transaction';
 
 const { encode, decode } = testCodec();
@@ -109,6 +110,38 @@ describe('arrivalOf', () => {
 });
 
 describe('park', () => {
+  it('When headers are repeated, no text, absent or huge, then the row has them as they came', async () => {
+    const long = 'n'.repeat(70_000);
+    const binary = Buffer.from([0xff, 0x00]);
+    const of = message();
+    const { row } = await parked({
+      ...of,
+      originalHeaders: [
+        ['many', Buffer.from('x')],
+        ['many', Buffer.from('값')],
+        ['bytes', binary],
+        ['none', null],
+        [long, Buffer.from('v')],
+        ['big', Buffer.alloc(900_000, 'b')],
+      ],
+    });
+    expect(readStoredHeaders(row.headers)).toEqual([
+      ['many', 'x'],
+      ['many', '값'],
+      ['bytes', { base64: binary.toString('base64') }],
+      ['none', null],
+      [long, 'v'],
+      ['big', 'b'.repeat(900_000)],
+    ]);
+  });
+
+  it('When a row was written before headers were a list, then they are read all the same', () => {
+    expect(readStoredHeaders({ id: 'a', traceparent: TRACE })).toEqual([
+      ['id', 'a'],
+      ['traceparent', TRACE],
+    ]);
+  });
+
   it('When a message is parked, then the row has the original bytes, the event tells, the inbox knows it', async () => {
     const of = message();
     const { what, row, outbox, event, inbox } = await parked(of);
@@ -121,7 +154,7 @@ describe('park', () => {
       eventType: 'wallet.PaymentSettled',
       aggregateId: of.key?.toString(),
       eventSeq: 2,
-      headers: of.headers,
+      headers: Object.entries(of.headers),
       error: 'not an Avro frame',
       status: 'OPEN',
       redriveCount: 0,

@@ -7,6 +7,7 @@ import { Prisma, type Reader, type Tx } from './database';
 import type { DeadLetterState } from './dead-letters.rules';
 import { arrive, type Arrival } from './inbox';
 import { depart, type Departure } from './outbox';
+import { storedHeaders } from './stored-headers';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const SEQUENCE = /^[1-9]\d{0,8}$/;
@@ -37,6 +38,30 @@ export function arrivalOf(message: ConsumedMessage): Arrival {
     publishedAt: message.publishedAt ?? null,
   };
 }
+
+/**
+ * Has another content come under this message's event id? `knownHash` is the hash of what came. One of the two is corrupted
+ * or forged, and the id does not say which.
+ */
+export const isIdTaken = (
+  { headers }: ConsumedMessage,
+  arrival: Arrival,
+  knownHash: string | undefined,
+): boolean =>
+  knownHash !== undefined && knownHash !== arrival.payloadHash && headers[HEADER.eventId] === arrival.eventId;
+
+/** The message without the event id that another content has taken: it is known by its place, and so can be parked. */
+export function withoutEventId(message: ConsumedMessage): ConsumedMessage {
+  const { [HEADER.eventId]: _taken, ...headers } = message.headers;
+  const original =
+    message.originalHeaders ??
+    Object.entries(message.headers).map(([name, text]) => [name, Buffer.from(text)] as const);
+  return { ...message, headers, originalHeaders: original };
+}
+
+/** Why a message is parked whose event id another content has taken. */
+export const idTakenProblem = (eventId: string): string =>
+  `another content has come as event ${eventId} before`;
 
 /** The dead letter that a redriven message names; `null` for an ordinary one. */
 export function redriveOf({ headers }: ConsumedMessage): string | null {
@@ -105,11 +130,11 @@ async function insertDeadLetters(
 ): Promise<void> {
   if (parkings.length === 0) return;
   const rows = parkings.map(({ deadLetterId, message, error }) => {
-    const { topic, partition, offset, key, value, headers } = message;
+    const { topic, partition, offset, key, value } = message;
     const arrival = arrivalOf(message);
     return Prisma.sql`(${deadLetterId}, ${consumer}, ${topic}, ${partition}, ${offset}, ${arrival.eventId},
       ${eventTypeOf(message)}, ${key?.subarray(0, KEY_BYTES_MAX) ?? null}, ${arrival.aggregateId},
-      ${arrival.eventSeq}, ${JSON.stringify(headers)}, ${value}, ${error.slice(0, ERROR_CHARACTERS_MAX)},
+      ${arrival.eventSeq}, ${JSON.stringify(storedHeaders(message))}, ${value}, ${error.slice(0, ERROR_CHARACTERS_MAX)},
       ${parkedAt})`;
   });
   await tx.$executeRaw`

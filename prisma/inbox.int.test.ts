@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openTestDatabase, type TestDatabase } from './database.fixture';
-import { arrive, knownEventIds, knownSequences, type Arrival } from './inbox';
+import { arrive, knownEvents, knownSequences, type Arrival } from './inbox';
 import { inTransaction, isDuplicateKey } from './transaction';
 
 const WALLET = 'wallet-service';
@@ -53,7 +53,7 @@ describe('arrive', () => {
     const again = settle(WALLET, fresh, known).then(() => undefined);
     await expect(again).rejects.toThrow();
     expect(isDuplicateKey(await settle(WALLET, known).catch((error: unknown) => error))).toBe(true);
-    expect(await knownEventIds(database.db, WALLET, [fresh.eventId])).toEqual(new Set());
+    expect(await knownEvents(database.db, WALLET, [fresh.eventId])).toEqual(new Map());
   });
 
   it('When two consumers race for one event, then one holds and the other is told', async () => {
@@ -68,7 +68,9 @@ describe('arrive', () => {
     const event = arrival();
     await settle(WALLET, event);
     await settle(PAYMENT, event);
-    expect(await knownEventIds(database.db, PAYMENT, [event.eventId])).toEqual(new Set([event.eventId]));
+    expect(await knownEvents(database.db, PAYMENT, [event.eventId])).toEqual(
+      new Map([[event.eventId, event.payloadHash]]),
+    );
   });
 
   it('When the effect is rolled back, then the event has not arrived', async () => {
@@ -77,12 +79,12 @@ describe('arrive', () => {
       await arrive(tx, WALLET, [event]);
       throw new Error('no');
     }).catch(() => {});
-    expect(await knownEventIds(database.db, WALLET, [event.eventId])).toEqual(new Set());
+    expect(await knownEvents(database.db, WALLET, [event.eventId])).toEqual(new Map());
   });
 
   it('When nothing was asked or nothing came, then nothing is said to MySQL', async () => {
     await settle(WALLET);
-    expect(await knownEventIds(database.db, WALLET, [])).toEqual(new Set());
+    expect(await knownEvents(database.db, WALLET, [])).toEqual(new Map());
     expect(await knownSequences(database.db, WALLET, [])).toEqual(new Map());
   });
 });
@@ -92,8 +94,8 @@ describe('what is known', () => {
     const [ours, theirs] = [arrival({ eventId: 'abc' }), arrival()];
     await settle(WALLET, ours);
     await settle(PAYMENT, theirs);
-    expect(await knownEventIds(database.db, WALLET, ['abc', 'ABC', theirs.eventId, 'never'])).toEqual(
-      new Set(['abc']),
+    expect(await knownEvents(database.db, WALLET, ['abc', 'ABC', theirs.eventId, 'never'])).toEqual(
+      new Map([['abc', ours.payloadHash]]),
     );
   });
 

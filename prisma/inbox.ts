@@ -17,16 +17,17 @@ export interface Arrival {
   publishedAt: Date | null;
 }
 
-/** Which of these events the consumer has dealt with before. */
-export async function knownEventIds(
+/** Which of these events the consumer has dealt with before: the hashes of what came under these ids. */
+export async function knownEvents(
   db: Reader,
   consumer: string,
   eventIds: readonly string[],
-): Promise<Set<string>> {
-  if (eventIds.length === 0) return new Set();
-  const rows = await db.$queryRaw<{ event_id: string }[]>`
-    SELECT event_id FROM inbox WHERE consumer = ${consumer} AND event_id IN (${Prisma.join([...eventIds])})`;
-  return new Set(rows.map((row) => row.event_id));
+): Promise<Map<string, string>> {
+  if (eventIds.length === 0) return new Map();
+  const rows = await db.$queryRaw<{ event_id: string; payload_hash: string }[]>`
+    SELECT event_id, payload_hash FROM inbox
+    WHERE consumer = ${consumer} AND event_id IN (${Prisma.join([...eventIds])})`;
+  return new Map(rows.map((row) => [row.event_id, row.payload_hash]));
 }
 
 /** What took these orders' sequence numbers, not what was only parked under them: hashes by `{orderId}#{seq}`. */

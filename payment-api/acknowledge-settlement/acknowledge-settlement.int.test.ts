@@ -201,6 +201,40 @@ test('When another content takes an acknowledged number, then it is parked; what
   ]);
 });
 
+test('When another content comes under a known event id, then it is parked whichever comes first, and nothing is lost', async () => {
+  const [settled, late] = [await paid(), await paid()];
+  const first = message(settled);
+  await acknowledgeSettlement(world, first);
+  const forged = { ...message(settled, 1, { value: Buffer.from('junk') }), headers: first.headers };
+  await acknowledgeSettlement(world, forged);
+  await acknowledgeSettlement(world, forged);
+  const real = message(late);
+  await acknowledgeSettlement(world, {
+    ...message(late, 1, { value: Buffer.from('junk') }),
+    headers: real.headers,
+  });
+  await acknowledgeSettlement(world, real);
+  expect(outcomes).toEqual(['acknowledged', 'parked', 'duplicate', 'parked', 'parked']);
+  const [letter] = await deadLetters(settled.orderId);
+  expect(letter).toMatchObject({
+    error: `another content has come as event ${first.headers[HEADER.eventId]} before`,
+    event_id: `wallet:${forged.partition}:${forged.offset}`,
+  });
+  expect((await deadLetters(late.orderId)).map(({ payload }) => payload)).toEqual([
+    Buffer.from('junk'),
+    real.value,
+  ]);
+});
+
+test('When the value’s order id is none of ours, then it is parked, whatever stands in it', async () => {
+  const settled = await paid();
+  for (const orderId of ['주문-1', "o'rder", 'x'.repeat(300)]) {
+    const value = encode('wallet.PaymentSettled', { ...settled, orderId });
+    await acknowledgeSettlement(world, message(settled, 1, { value, key: Buffer.from(orderId) }));
+  }
+  expect(outcomes).toEqual(['parked', 'parked', 'parked']);
+});
+
 describe('redriving', () => {
   const redriven = (value: PaymentSettled, id: string, over: Partial<ConsumedMessage> = {}) => {
     const of = message(value, 1, over);

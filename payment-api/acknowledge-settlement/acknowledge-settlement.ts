@@ -1,13 +1,22 @@
 import { UndecodableError, type Decode, type Encode } from '#contracts/codec';
-import { HEADER, PAYMENT_SERVICE } from '#contracts/topics';
+import { HEADER, ORDER_ID, PAYMENT_SERVICE } from '#contracts/topics';
 import type { Ids } from '#kit/ids';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import type { Logger } from '#kit/log';
 import { databaseClock } from '#prisma/clock';
 import type { Database, Tx } from '#prisma/database';
-import { arrivalOf, deadLettersFor, park, redriveOf, resolveDeadLetter } from '#prisma/dead-letters';
+import {
+  arrivalOf,
+  deadLettersFor,
+  idTakenProblem,
+  isIdTaken,
+  park,
+  redriveOf,
+  resolveDeadLetter,
+  withoutEventId,
+} from '#prisma/dead-letters';
 import { ownDeadLetter } from '#prisma/dead-letters.rules';
-import { arrive, knownEventIds, knownSequences, type Arrival } from '#prisma/inbox';
+import { arrive, knownEvents, knownSequences, type Arrival } from '#prisma/inbox';
 import { inTransaction } from '#prisma/transaction';
 import {
   judge,
@@ -64,6 +73,7 @@ async function decodeWalletEvent(decode: Decode, message: ConsumedMessage): Prom
     const claimedType = message.headers[HEADER.eventType];
     if (claimedType !== event.record)
       return invalid(`header says ${claimedType ?? 'nothing'}, value is ${event.record}`);
+    if (!ORDER_ID.test(event.value.orderId)) return invalid('the order id is malformed');
     if (message.key?.toString('utf8') !== event.value.orderId) return invalid('key is not the order id');
     return event;
   } catch (error) {
@@ -79,7 +89,11 @@ async function takeIn(
   event: WalletEvent | Bad,
 ): Promise<Outcome> {
   const arrival = arrivalOf(message);
-  const known = await knownEventIds(tx, PAYMENT_SERVICE, [arrival.eventId]);
+  const known = await knownEvents(tx, PAYMENT_SERVICE, [arrival.eventId]);
+  if (isIdTaken(message, arrival, known.get(arrival.eventId))) {
+    const bad: Bad = { bad: idTakenProblem(arrival.eventId), cause: 'conflict' };
+    return await takeIn(world, tx, withoutEventId(message), bad);
+  }
   if (known.has(arrival.eventId)) return { kind: 'duplicate' };
   const standing = 'bad' in event ? undefined : await store.lockStanding(tx, event.value.orderId);
   const past = await pastOf(tx, message, arrival);

@@ -106,7 +106,7 @@ describe('parking', () => {
         offset: message.offset,
         eventId,
         status: 'OPEN',
-        headers: message.headers,
+        headers: Object.entries(message.headers),
         error: expect.stringMatching(error) as unknown,
       });
       expect(letter?.payload && Buffer.from(letter.payload)).toEqual(message.value);

@@ -1,5 +1,5 @@
 import type { DecodedEvent } from '#contracts/codec';
-import { HEADER } from '#contracts/topics';
+import { HEADER, ORDER_ID } from '#contracts/topics';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { sumWon, WON_MAX, type Won } from '#kit/money';
 import { arrivalOf, redriveOf } from '#prisma/dead-letters';
@@ -9,7 +9,6 @@ const CURRENCY = 'KRW';
 /** An order has at most 100 products; ten times that still fits the answer into one outbox row. */
 const LINES_MAX = 1_000;
 const EVENT_TYPE_CHARACTERS_MAX = 100;
-const ORDER_ID = /^[A-Za-z0-9_=-]{1,64}$/;
 const CANCEL_ID = /^[A-Za-z0-9_=-]{1,64}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
@@ -45,7 +44,8 @@ export interface Arriving {
 
 /** A message as read: a booking, or the reason why it cannot be one. */
 export interface PaymentEvent extends Arriving {
-  content: { booking: Booking } | { problem: string; cause: 'undecodable' | 'invalid' | 'refused' };
+  content:
+    { booking: Booking } | { problem: string; cause: 'undecodable' | 'invalid' | 'refused' | 'conflict' };
 }
 
 const matching = (pattern: RegExp, text: string | undefined): string | null =>

@@ -1,6 +1,7 @@
 import { line, confirmed, confirmedMessage, eventIdOf, useSettlements } from './settlement.fixture';
 
-const { consumer, seller, balance, departuresOf, lettersOf, inboxRow } = useSettlements();
+const { administer, consumer, seller, balance, departuresOf, lettersOf, inboxRow, redriving } =
+  useSettlements();
 
 describe('what comes twice', () => {
   it('When the same record comes again, then there is no second credit', async () => {
@@ -40,6 +41,43 @@ describe('what comes twice', () => {
       expect.stringContaining('another content'),
       expect.stringContaining('another content'),
     ]);
+  });
+
+  it('When another content comes under an event id that was settled, then it is parked, and taken once', async () => {
+    const a = await seller();
+    const value = confirmed([line(a, 500n)]);
+    const first = confirmedMessage(value);
+    const forged = {
+      ...confirmedMessage(confirmed([line(a, 900n)], { orderId: value.orderId })),
+      headers: first.headers,
+    };
+    const handle = consumer();
+    await handle([first, forged]);
+    await handle([forged]);
+    await handle([first]);
+    expect(await balance(a)).toBe('500.00');
+    const letters = await lettersOf(value.orderId);
+    expect(letters.map(({ error, eventId }) => [error, eventId])).toEqual([
+      [`another content has come as event ${eventIdOf(first)} before`, `payment:0:${forged.offset}`],
+    ]);
+    expect(letters[0]?.headers).toContainEqual(['id', eventIdOf(first)]);
+  });
+
+  it('When a corrupted copy comes first under an event id, then the event itself is held, not lost, and settles', async () => {
+    const a = await seller();
+    const value = confirmed([line(a, 500n)]);
+    const real = confirmedMessage(value);
+    const corrupted = { ...confirmedMessage(value), value: Buffer.from('junk'), headers: real.headers };
+    const handle = consumer();
+    await handle([corrupted]);
+    await handle([real]);
+    const [first, second] = await lettersOf(value.orderId);
+    expect(second?.error).toBe(`another content has come as event ${eventIdOf(real)} before`);
+    expect(Buffer.from(second?.payload ?? [])).toEqual(real.value);
+    await administer("UPDATE dead_letters SET status = 'RESOLVED' WHERE id = ?", [first?.id]);
+    await redriving(second?.id);
+    await handle([confirmedMessage(value, { redriveOf: second?.id })]);
+    expect(await balance(a)).toBe('500.00');
   });
 
   it('When two consumers get the same batch at once, then it is settled once', async () => {

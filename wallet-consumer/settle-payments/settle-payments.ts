@@ -50,12 +50,12 @@ export async function settlePayments(
   return verdicts;
 }
 
-function settleTogether(world: SettlementWorld, events: readonly PaymentEvent[]): Promise<Verdict[]> {
+function settleTogether(world: SettlementWorld, batch: readonly PaymentEvent[]): Promise<Verdict[]> {
   const { db, ids, transactionTimeoutMs, onRetry } = world;
   return inTransaction(
     db,
     async (tx) => {
-      const { known, walletless } = await readKnown(tx, events);
+      const { events, known, walletless } = await readKnown(tx, batch);
       const verdicts = decide(events, known, () => ids.eventId());
       await arrive(tx, WALLET_SERVICE, arrivalsOf(verdicts, 'settle'));
       await arrive(tx, WALLET_SERVICE, arrivalsOf(verdicts, 'repeated'), { applied: false });
