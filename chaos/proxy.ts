@@ -16,6 +16,8 @@ export type LinkFault =
 export interface Traffic {
   connections: number;
   bytes: number;
+  /** Present connections that were cut. */
+  cut: number;
 }
 
 /** One way from our processes to a server, or several, that can be disturbed. */
@@ -70,9 +72,12 @@ function deliver(from: Socket, to: Socket, chunk: Buffer, delayMs: number): void
 }
 
 /** What a fault does to the present connections at once. */
-function strike(pairs: Iterable<Pair>, { mode }: LinkFault): void {
+function strike(pairs: Iterable<Pair>, { mode }: LinkFault, traffic: Traffic): void {
   for (const pair of pairs) {
-    if (mode === 'cut') for (const socket of [pair.client, pair.server]) reset(socket);
+    if (mode === 'cut') {
+      for (const socket of [pair.client, pair.server]) reset(socket);
+      traffic.cut += 1;
+    }
     if (mode === 'half-open') {
       pair.isHalfOpen = true;
       pair.server.destroy();
@@ -112,7 +117,7 @@ export async function openLink(targetPort: number): Promise<Link> {
   const pairs = new Set<Pair>();
   let fault: LinkFault | undefined;
   let onCommit: (() => void) | undefined;
-  const traffic: Traffic = { connections: 0, bytes: 0 };
+  const traffic: Traffic = { connections: 0, bytes: 0, cut: 0 };
   /** What happened while nothing passed, in its order. */
   const waiting: (() => void)[] = [];
   const whenPassing = (work: () => void): void => {
@@ -164,7 +169,7 @@ export async function openLink(targetPort: number): Promise<Link> {
     port: (listener.address() as AddressInfo).port,
     disturb(next) {
       fault = next;
-      strike(pairs, next);
+      strike(pairs, next, traffic);
     },
     heal() {
       fault = undefined;
@@ -197,6 +202,7 @@ export const together = (links: readonly Link[]): Disturbable => ({
     return {
       connections: all.reduce((sum, { connections }) => sum + connections, 0),
       bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+      cut: all.reduce((sum, { cut }) => sum + cut, 0),
     };
   },
   async close() {

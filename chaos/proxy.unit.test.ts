@@ -47,6 +47,7 @@ test('When the link is cut, then connections are reset, new ones too, until it i
   const two = client();
   expect(await until(() => two.ended() !== undefined)).toBe(true);
   link.heal();
+  expect(link.traffic()).toMatchObject({ connections: 2, cut: 1 });
   const three = client();
   three.socket.write('b');
   expect(await until(() => three.received() === 'b')).toBe(true);
@@ -63,7 +64,7 @@ test('When the link stalls, then nothing passes and nothing is lost', async () =
   await pause(150);
   expect([one.received(), two.received(), one.ended()]).toEqual(['a', '', undefined]);
   // a, its echo, b and c.
-  expect(link.traffic()).toEqual({ connections: 2, bytes: 4 });
+  expect(link.traffic()).toEqual({ connections: 2, bytes: 4, cut: 0 });
   link.heal();
   expect(await until(() => one.received() === 'ab' && two.received() === 'c')).toBe(true);
 });

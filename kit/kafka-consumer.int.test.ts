@@ -289,6 +289,7 @@ describe('the consumer loop', () => {
         () => false,
       ),
     );
+    expect(taken).toEqual(names(3));
   }, 60_000);
 
   it('When another joins in the middle of a chunk, then all is handled, and no offset is taken back', async () => {
