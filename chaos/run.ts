@@ -106,6 +106,14 @@ function injectionLine({ name, atS, what, isHit, recoveredAfterMs }: Injection):
   return `${String(atS).padStart(5)} s  ${name}${isHit ? '' : ' (missed)'}: ${what}; ${recovered}`;
 }
 
+/** What was tried as often as it is tried, and in no round came to its moment. */
+function neverShown(missedNames: ReadonlySet<string>, injections: readonly Injection[]): string[] {
+  const shown = new Set(injections.filter(({ isHit }) => isHit).map(({ name }) => name));
+  return [...missedNames]
+    .filter((name) => !shown.has(name))
+    .map((name) => `${name}: missed ${TRIES_MAX} times, so nothing is shown of it`);
+}
+
 /** Attacks the system under load, one fault after the other, and judges what is left once it has come to rest. */
 export async function runChaos(system: ChaosSystem, options: RunOptions): Promise<ChaosResult> {
   const { minutes, seed, only, say, signal } = options;
@@ -116,7 +124,7 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
   });
   const sinceMs = performance.now();
   const injections: Injection[] = [];
-  const unshown: string[] = [];
+  const unshown = new Set<string>();
   const isOver = (): boolean =>
     signal?.aborted === true ||
     isTimeOver(repertoire, injections, { minutes, elapsedMs: performance.now() - sinceMs });
@@ -135,7 +143,7 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
         const { isHit, canBeDone } = injection;
         if (isHit || !canBeDone) break;
         if (tries < TRIES_MAX) continue;
-        unshown.push(`${fault.name}: missed ${TRIES_MAX} times, so nothing is shown of it`);
+        unshown.add(fault.name);
         break;
       }
       if (isOver()) break;
@@ -158,6 +166,10 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
     answers: shoppers.answers,
     restAfterMs,
     unreached: unreached(repertoire, injections),
-    problems: [...(await verdict(system, shoppers)), ...unshown, ...gapsOf(repertoire, injections, minutes)],
+    problems: [
+      ...(await verdict(system, shoppers)),
+      ...neverShown(unshown, injections),
+      ...gapsOf(repertoire, injections, minutes),
+    ],
   };
 }
