@@ -56,20 +56,32 @@ const PAUSE_FIRST_MS = 250;
 const PAUSE_MAX_MS = 10_000;
 const STALLED_AFTER_SESSIONS = 6;
 
+type HeaderValue = Buffer | string | null;
+
+const isHeaderValue = (value: unknown): value is HeaderValue =>
+  value === null || typeof value === 'string' || Buffer.isBuffer(value);
+
+/**
+ * What came under one name. kafkajs collects headers in a plain object, and takes what every object inherits
+ * (`toString`, `constructor`, `__proto__`) for a first value of that name: it is none.
+ */
+const valuesOf = (value: IHeaders[string]): HeaderValue[] => {
+  const values: unknown[] = Array.isArray(value) ? value : [value ?? null];
+  return values.filter(isHeaderValue);
+};
+
 function headerText(headers: IHeaders | undefined): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    const first = Array.isArray(value) ? value[0] : value;
-    if (first !== undefined && first !== null) texts[name] = first.toString();
-  }
-  return texts;
+  return Object.fromEntries(
+    Object.entries(headers ?? {}).flatMap(([name, value]) => {
+      const first = valuesOf(value)[0] ?? null;
+      return first === null ? [] : [[name, first.toString()] as const];
+    }),
+  );
 }
 
 const originalHeaders = (headers: IHeaders | undefined): (readonly [string, Buffer | null])[] =>
   Object.entries(headers ?? {}).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map(
-      (one) => [name, typeof one === 'string' ? Buffer.from(one) : (one ?? null)] as const,
-    ),
+    valuesOf(value).map((one) => [name, typeof one === 'string' ? Buffer.from(one) : one] as const),
   );
 
 /** Last moment that a DATETIME holds. */
