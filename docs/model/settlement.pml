@@ -128,8 +128,8 @@ inline fetch() {
   SAY(me, fetches)
 }
 
-/* prisma/inbox.ts#knownEventIds */
-inline knownEventIds() {
+/* prisma/inbox.ts#knownEvents */
+inline knownEvents() {
 #ifdef NO_INBOX
   known = 0
 #else
@@ -148,7 +148,7 @@ inline lockOrders() {
 
 /* wallet-consumer/settle-payments/known.store.ts#readKnown */
 inline readKnown() {
-  atomic { knownEventIds(); SAY(me, reads the inbox) };
+  atomic { knownEvents(); SAY(me, reads the inbox) };
   atomic {
     lockOrders();
     seqIn = lastSeqIn; settled = inboxed; credited = creditedLines;
