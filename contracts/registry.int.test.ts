@@ -213,18 +213,51 @@ describe('openWriterSchemas', () => {
     server.close();
   });
 
-  it('When only its second answer is late, then that one is given up, too', async () => {
+  it('When it is asked for a schema, then once, and what would follow does not count', async () => {
     const schema = JSON.stringify({ type: 'record', name: 'A', namespace: 'x', fields: [] });
     let answers = 0;
+    const { url, server } = await fakeRegistry(() => {
+      answers += 1;
+      return { status: 200, body: answers === 1 ? JSON.stringify({ schema }) : '{"schema":"<html>"}' };
+    });
+    const writers = openWriterSchemas({ url });
+    const types = await Promise.all([writers.get(1), writers.get(1)]);
+    server.close();
+    expect(types.map(({ name }) => name)).toEqual(['x.A', 'x.A']);
+    expect(answers).toBe(1);
+  });
+
+  it('When its answer ends in the middle, then it is unavailable; once it answers well, the same client goes on', async () => {
+    const body = JSON.stringify({ schema: JSON.stringify({ type: 'record', name: 'A', fields: [] }) });
+    let isWhole = false;
     const server = createServer((_req, res) => {
-      if ((answers += 1) === 1) res.end(JSON.stringify({ schema }));
+      res.writeHead(200, { 'content-length': body.length });
+      if (isWhole) res.end(body);
+      else res.write(body.slice(0, 10), () => res.destroy());
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await expect(openWriterSchemas({ url }).get(1)).rejects.toThrow(RegistryUnavailableError);
+    const writers = openWriterSchemas({
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    await expect(writers.get(1)).rejects.toThrow(RegistryUnavailableError);
+    isWhole = true;
+    expect((await writers.get(1)).name).toBe('A');
     server.closeAllConnections();
     server.close();
-  }, 60_000);
+  });
+
+  it.each([['JSON'], ['PROTOBUF'], ['OTHER']])(
+    'When the id is of a schema of type %s, then it is undecodable',
+    async (schemaType) => {
+      const { url, server } = await fakeRegistry(() => ({
+        status: 200,
+        body: JSON.stringify({ schema: '{"type":"object"}', schemaType }),
+      }));
+      const decode = createDecoder(openWriterSchemas({ url }));
+      await expect(decode(Buffer.from('000000000101', 'hex'))).rejects.toThrow(UndecodableError);
+      server.close();
+    },
+  );
 
   it('When the schema is none that can be read as money, then it is undecodable', async () => {
     const name = newName();
@@ -251,7 +284,7 @@ describe('openWriterSchemas', () => {
     await openWriterSchemas(secured).get(1);
     server.close();
     const expected = `Basic ${Buffer.from('user:pass:word').toString('base64')}`;
-    expect(seen).toEqual([expected, expected, expected]);
+    expect(seen).toEqual([expected, expected]);
   });
 });
 

@@ -28,56 +28,42 @@ export class RegistryRefusal extends Error {
   }
 }
 
-/**
- * Looks writers' schemas up by id and keeps them: ids are immutable. A registry that says nothing is given up after ten
- * seconds, and asked again the next time.
- */
+/** Looks writers' schemas up by id and keeps them: ids are immutable. What failed is asked again the next time. */
 export function openWriterSchemas(access: RegistryAccess): WriterSchemas {
-  const auth =
-    access.username === undefined
-      ? {}
-      : { auth: { username: access.username, password: access.password ?? '' } };
   const registry = new SchemaRegistry(
-    {
-      host: access.url,
-      clientId: 'payment-eda',
-      retry: { retries: 2, maxRetryTimeInSecs: 2 },
-      middlewares: [withinTime],
-      ...auth,
-    },
+    { host: access.url, middlewares: [askedBy(access)] },
     { [SchemaType.AVRO]: avroOptions() },
   );
-  const known = new Map<number, Type>();
   return {
     async get(schemaId) {
-      const type = known.get(schemaId) ?? (await readSchema(registry, access, schemaId));
-      known.set(schemaId, type);
-      return type;
+      try {
+        return (await registry.getSchema(schemaId)) as unknown as Type;
+      } catch (error) {
+        if (error instanceof RegistryUnavailableError) throw error;
+        if (error instanceof RegistryRefusal)
+          throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
+        // Something else than an Avro schema of ours (a decimal of another scale, say): waiting would block its partition.
+        throw new UndecodableError(`schema id ${schemaId} is not Avro: ${String(error)}`);
+      }
     },
   };
 }
 
-/** The client library waits for ever by itself. */
-const withinTime: NonNullable<SchemaRegistryAPIClientArgs['middlewares']>[number] = () => ({
-  prepareRequest: async (next) => (await next()).enhance({ timeout: REQUEST_TIMEOUT_MS }),
-});
+type Middleware = NonNullable<SchemaRegistryAPIClientArgs['middlewares']>[number];
+type MiddlewareAnswer = Awaited<ReturnType<NonNullable<ReturnType<Middleware>['response']>>>;
 
 /**
- * @throws UndecodableError when the id stands for nothing, or for something else than an Avro schema of ours (a decimal of
- * another scale, say): waiting for it would block its partition
- * @throws RegistryUnavailableError for anything less certain: it may be over in a moment
+ * The client library's requests go by `request`: its own gateway waits for ever, and its promise never settles when an
+ * error's body is no JSON object.
  */
-async function readSchema(registry: SchemaRegistry, access: RegistryAccess, schemaId: number): Promise<Type> {
-  // Asked without the client library first: of an error whose body is no JSON object the library's promise never settles.
-  await requireSchema(access, schemaId);
-  try {
-    return (await registry.getSchema(schemaId)) as unknown as Type;
-  } catch (error) {
-    // The client library's own kind of error: the registry did not answer, or not well.
-    if ((error as Error).name === 'ResponseError') throw unavailable(access, error);
-    throw new UndecodableError(`schema id ${schemaId} is not Avro: ${String(error)}`);
-  }
-}
+const askedBy =
+  (access: RegistryAccess): Middleware =>
+  () => ({
+    async response(_next, _renew, asked) {
+      const answer = await schemaAt(access, asked.path());
+      return { data: () => answer } as MiddlewareAnswer;
+    },
+  });
 
 /** Confluent's code of an unknown schema: a proxy's or a wrong address's 404 does not carry it. */
 const SCHEMA_NOT_FOUND = '40403';
@@ -85,19 +71,22 @@ const SCHEMA_NOT_FOUND = '40403';
 const unavailable = (access: RegistryAccess, cause: unknown): RegistryUnavailableError =>
   new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(cause)}`);
 
-/** The registry has a schema of this id. Only its own 404 makes an id unknown. */
-async function requireSchema(access: RegistryAccess, schemaId: number): Promise<void> {
+/**
+ * @throws RegistryRefusal when the registry says itself that it knows no schema of this id
+ * @throws RegistryUnavailableError for anything less certain: it may be over in a moment
+ */
+async function schemaAt(access: RegistryAccess, path: string): Promise<unknown> {
   let answer: unknown;
   try {
-    answer = await request(access, 'GET', `/schemas/ids/${schemaId}`);
+    answer = await request(access, 'GET', path);
   } catch (error) {
     if (!(error instanceof RegistryRefusal)) throw error;
-    if (error.status === 404 && error.message.includes(SCHEMA_NOT_FOUND))
-      throw new UndecodableError(`the registry does not know schema id ${schemaId}`);
+    if (error.status === 404 && error.message.includes(SCHEMA_NOT_FOUND)) throw error;
     throw unavailable(access, error);
   }
   if (typeof (answer as { schema?: unknown } | null)?.schema !== 'string')
-    throw unavailable(access, `GET /schemas/ids/${schemaId}: no schema in the answer`);
+    throw unavailable(access, `GET ${path}: no schema in the answer`);
+  return answer;
 }
 
 async function request(
