@@ -5,13 +5,15 @@ import { readDefinitions } from '#connect/definition';
 import { remove } from '#connect/rest';
 import { sleep } from '#kit/clock';
 import { createLog } from '#kit/log';
+import type { Service } from '#launch/services';
 import { GROUPS, withAdmin } from './groups';
 import { hit, missed, skipped, type Fault } from './injected';
-import type { Disturbable, LinkFault, Traffic } from './proxy';
+import type { LinkFault } from './proxy';
 import type { Random } from './random';
 import type { Repertoire } from './schedule';
+import { cameTo, untilSchemaIsAsked } from './schemas-asked';
 import { STEP_KILLS, until, untilLockWait, whileRowIsLocked } from './step-kills';
-import { LINKS, TARGETS, type ChaosSystem, type Target } from './system';
+import { LINKS, TARGETS, type ChaosSystem, type LinkName, type Target } from './system';
 
 const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
 
@@ -19,27 +21,10 @@ const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
 const lasting = (random: Random): number => random.between(2_000, 9_000);
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
-/** What comes to a link from now on. */
-function cameTo(link: Disturbable): () => Traffic {
-  const before = link.traffic();
-  return () => {
-    const now = link.traffic();
-    return {
-      connections: now.connections - before.connections,
-      bytes: now.bytes - before.bytes,
-      cut: now.cut - before.cut,
-    };
-  };
-}
+/** Longer than a consumer waits for the registry's answer. */
+const pastTimeLimit = (random: Random): number => random.between(11_000, 16_000);
 
-/** Schemas are kept by those who run: only who starts anew asks the registry. @returns false when nobody asked */
-async function untilSchemasAreAsked(system: ChaosSystem): Promise<boolean> {
-  for (const target of ['wallet', 'worker'] as const) await system.signal(target, 'SIGKILL');
-  const count = cameTo(system.links.registry);
-  return until(() => Promise.resolve(count().connections > 0));
-}
-
-const NOBODY_ASKED = missed('nobody asked the registry');
+const NOBODY_ASKED = missed('nobody asked the registry for a schema');
 
 const kill = (targets: readonly Target[]): Fault => ({
   name: `SIGKILL ${targets.join(' + ')}`,
@@ -50,8 +35,10 @@ const kill = (targets: readonly Target[]): Fault => ({
       await system.signal(target, 'SIGKILL');
       await sleep(apartMs);
     }
-    if (String(targets) === 'registry' && !(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
-    return hit(targets.length > 1 ? `${seconds(apartMs)} apart` : 'started again by its supervisor');
+    const how = targets.length > 1 ? `${seconds(apartMs)} apart` : 'started again by its supervisor';
+    if (!targets.includes('registry')) return hit(how);
+    const asker = await untilSchemaIsAsked(system, random);
+    return asker === undefined ? NOBODY_ASKED : hit(`${how}, asked for schemas by ${asker}`);
   },
 });
 
@@ -59,42 +46,72 @@ const stop = (targets: readonly Target[]): Fault => ({
   name: `SIGSTOP ${targets.join(' + ')}`,
   async run(system, random) {
     const ms = lasting(random);
+    const withRegistry = targets.includes('registry');
+    const goOn = async (going: readonly Target[]): Promise<void> => {
+      for (const target of going) await system.signal(target, 'SIGCONT');
+    };
     try {
       for (const target of targets) await system.signal(target, 'SIGSTOP');
-      if (String(targets) === 'registry' && !(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
       await sleep(ms);
+      if (!withRegistry) return hit(`for ${seconds(ms)}`);
+      // Who is to ask it needs all the others.
+      await goOn(targets.filter((target) => target !== 'registry'));
+      const asker = await untilSchemaIsAsked(system, random);
+      if (asker === undefined) return NOBODY_ASKED;
+      const longerMs = pastTimeLimit(random);
+      await sleep(longerMs);
+      return hit(`for ${seconds(ms)}, the registry ${seconds(longerMs)} more after ${asker} had asked it`);
     } finally {
-      for (const target of targets) await system.signal(target, 'SIGCONT');
+      await goOn(targets);
     }
-    return hit(`for ${seconds(ms)}`);
   },
 });
 
-const LINK_FAULTS: readonly LinkFault[] = [
+/** Whoever uses a connection only now and then may have none at the moment. */
+const linkFaults = (name: LinkName): readonly LinkFault[] => [
   { mode: 'cut' },
   { mode: 'stall' },
   { mode: 'slow', delayMs: 150 },
-  { mode: 'half-open' },
+  { mode: 'half-open', isNextToo: name === 'registry' || name === 'psp' },
 ];
 
-const link = (name: (typeof LINKS)[number], fault: LinkFault): Fault => ({
+const DROPPED_MS_MAX = 30_000;
+
+/** Disturbs the link while it is used. @returns false when nobody would use it */
+async function disturbInUse(
+  system: ChaosSystem,
+  random: Random,
+  { name, fault }: { name: LinkName; fault: LinkFault },
+): Promise<boolean> {
+  const disturb = (): void => system.links[name].disturb(fault);
+  // A connection that was lost already is given up by the check of the ids, before a message needs it.
+  const isLater = name === 'registry' && fault.mode === 'half-open';
+  if (!isLater) disturb();
+  if (name !== 'registry') return true;
+  return (await untilSchemaIsAsked(system, random, isLater ? disturb : () => {})) !== undefined;
+}
+
+const link = (name: LinkName, fault: LinkFault): Fault => ({
   name: `${fault.mode} link to ${name}`,
   async run(system, random) {
-    const ms = lasting(random);
+    const ms = name === 'registry' ? pastTimeLimit(random) : lasting(random);
     const disturbed = system.links[name];
     const count = cameTo(disturbed);
-    disturbed.disturb(fault);
     try {
-      if (name === 'registry' && !(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
+      if (!(await disturbInUse(system, random, { name, fault }))) return NOBODY_ASKED;
       await sleep(ms);
     } finally {
       disturbed.heal();
     }
-    const { connections, bytes, cut } = count();
+    // A connection that lost its end stays lost: it may be used only now.
+    if (fault.mode === 'half-open' && !(await until(async () => count().dropped > 0, DROPPED_MS_MAX)))
+      return missed('nobody used a connection that had lost its end');
+    const { connections, bytes, cut, dropped } = count();
     // Debezium comes back seconds after it was cut off, perhaps when all is over.
     if (connections + bytes + cut === 0) return missed('nobody used the link');
     const ended = cut === 0 ? '' : `, ${cut} were cut`;
-    return hit(`for ${seconds(ms)}${ended}, ${connections} connections and ${bytes} bytes came`);
+    const lost = dropped === 0 ? '' : `, ${dropped} of them into the void`;
+    return hit(`for ${seconds(ms)}${ended}, ${connections} connections and ${bytes} bytes came${lost}`);
   },
 });
 
@@ -177,23 +194,26 @@ const diskFull: Fault = {
 /** A second consumer joins while a batch of the first waits for a wallet, which is released then. */
 async function joinInMidBatch(system: ChaosSystem) {
   const sql = 'SELECT no FROM wallets WHERE seller_no = ? FOR UPDATE';
-  return withAdmin(system, async (admin) => {
-    // What is ready only once the batch is done must not be awaited under the lock: hence boxed.
-    const { starting, isMidBatch } = await whileRowIsLocked(system, sql, 1, async (root) => {
-      const isWaiting = await untilLockWait(root, 'wallets');
-      const joining = system.secondWallet();
-      joining.catch(() => {});
-      const isJoining = await until(async () => {
-        const { groups } = await admin.describeGroups(['wallet-service']);
-        return groups[0]?.state === 'PreparingRebalance';
-      });
-      return {
-        starting: joining,
-        isMidBatch: isWaiting && isJoining && (await untilLockWait(root, 'wallets')),
-      };
-    });
-    return { second: await starting, isMidBatch };
-  });
+  // It is ready only once the batch is done, so it must not be awaited under the lock.
+  let joining: Promise<Service> | undefined;
+  try {
+    const isMidBatch = await withAdmin(system, (admin) =>
+      whileRowIsLocked(system, sql, 1, async (root) => {
+        const isWaiting = await untilLockWait(root, 'wallets');
+        joining = system.secondWallet();
+        joining.catch(() => {});
+        const isJoining = await until(async () => {
+          const { groups } = await admin.describeGroups(['wallet-service']);
+          return groups[0]?.state === 'PreparingRebalance';
+        });
+        return isWaiting && isJoining && (await untilLockWait(root, 'wallets'));
+      }),
+    );
+    return { second: await joining, isMidBatch };
+  } catch (error) {
+    void joining?.then((second) => second.stop()).catch(() => {});
+    throw error;
+  }
 }
 
 const rebalance: Fault = {
@@ -203,8 +223,8 @@ const rebalance: Fault = {
     const { second, isMidBatch } = await joinInMidBatch(system);
     await sleep(ms);
     const isKilled = random.next() < 0.5;
-    if (isKilled) second.kill('SIGKILL');
-    await second.stop();
+    if (isKilled) second?.kill('SIGKILL');
+    await second?.stop();
     if (!isMidBatch) return missed('no batch waited when the second consumer joined');
     return hit(
       `a second wallet consumer joined for ${seconds(ms)} and was ${isKilled ? 'killed' : 'stopped'}`,
@@ -281,19 +301,20 @@ const registryDownAtStart: Fault = {
     const ms = lasting(random);
     system.links.registry.disturb({ mode: 'cut' });
     try {
-      if (!(await untilSchemasAreAsked(system))) return NOBODY_ASKED;
+      const asker = await untilSchemaIsAsked(system, random);
+      if (asker === undefined) return NOBODY_ASKED;
       await sleep(ms);
+      return hit(`for ${seconds(ms)} more after ${asker} had asked it`);
     } finally {
       system.links.registry.heal();
     }
-    return hit(`for ${seconds(ms)}`);
   },
 };
 
 const single: readonly Fault[] = [
   ...TARGETS.map((target) => kill([target])),
   ...TARGETS.map((target) => stop([target])),
-  ...LINKS.flatMap((name) => LINK_FAULTS.map((fault) => link(name, fault))),
+  ...LINKS.flatMap((name) => linkFaults(name).map((fault) => link(name, fault))),
   ...STEP_KILLS,
   diskFull,
   rebalance,

@@ -9,8 +9,8 @@ export type LinkFault =
   | { mode: 'stall' }
   /** Everything passes late. */
   | { mode: 'slow'; delayMs: number }
-  /** The other end of the present connections is gone and nobody is told; new connections work. */
-  | { mode: 'half-open' };
+  /** The other end of the present connections (and of the next one) is gone and nobody is told; new connections work. */
+  | { mode: 'half-open'; isNextToo: boolean };
 
 /** What came to a link since it was opened, whether it passed or not. */
 export interface Traffic {
@@ -18,6 +18,8 @@ export interface Traffic {
   bytes: number;
   /** Present connections that were cut. */
   cut: number;
+  /** Bytes that clients sent to an end that was gone. */
+  dropped: number;
 }
 
 /** One way from our processes to a server, or several, that can be disturbed. */
@@ -78,11 +80,13 @@ function strike(pairs: Iterable<Pair>, { mode }: LinkFault, traffic: Traffic): v
       for (const socket of [pair.client, pair.server]) reset(socket);
       traffic.cut += 1;
     }
-    if (mode === 'half-open') {
-      pair.isHalfOpen = true;
-      pair.server.destroy();
-    }
+    if (mode === 'half-open') loseEnd(pair);
   }
+}
+
+function loseEnd(pair: Pair): void {
+  pair.isHalfOpen = true;
+  pair.server.destroy();
 }
 
 function resume(pairs: Iterable<Pair>): void {
@@ -117,7 +121,8 @@ export async function openLink(targetPort: number): Promise<Link> {
   const pairs = new Set<Pair>();
   let fault: LinkFault | undefined;
   let onCommit: (() => void) | undefined;
-  const traffic: Traffic = { connections: 0, bytes: 0, cut: 0 };
+  let isNextLost = false;
+  const traffic: Traffic = { connections: 0, bytes: 0, cut: 0, dropped: 0 };
   /** What happened while nothing passed, in its order. */
   const waiting: (() => void)[] = [];
   const whenPassing = (work: () => void): void => {
@@ -126,7 +131,10 @@ export async function openLink(targetPort: number): Promise<Link> {
   };
 
   const pass = (pair: Pair, from: Socket, to: Socket, chunk: Buffer): void => {
-    if (pair.isHalfOpen) return;
+    if (pair.isHalfOpen) {
+      if (from === pair.client) traffic.dropped += chunk.length;
+      return;
+    }
     if (fault?.mode === 'stall') {
       from.pause();
       waiting.push(() => pass(pair, from, to, chunk));
@@ -162,6 +170,8 @@ export async function openLink(targetPort: number): Promise<Link> {
     server.on('data', (chunk: Buffer) => pass(pair, server, client, chunk));
     for (const socket of [client, server]) socket.on('error', () => {});
     onClose(pair, pairs, whenPassing);
+    if (isNextLost) loseEnd(pair);
+    isNextLost = false;
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
 
@@ -169,11 +179,13 @@ export async function openLink(targetPort: number): Promise<Link> {
     port: (listener.address() as AddressInfo).port,
     disturb(next) {
       fault = next;
+      isNextLost = next.mode === 'half-open' && next.isNextToo;
       strike(pairs, next, traffic);
     },
     heal() {
       fault = undefined;
       onCommit = undefined;
+      isNextLost = false;
       for (const work of waiting.splice(0)) work();
       resume(pairs);
     },
@@ -203,6 +215,7 @@ export const together = (links: readonly Link[]): Disturbable => ({
       connections: all.reduce((sum, { connections }) => sum + connections, 0),
       bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
       cut: all.reduce((sum, { cut }) => sum + cut, 0),
+      dropped: all.reduce((sum, { dropped }) => sum + dropped, 0),
     };
   },
   async close() {

@@ -64,7 +64,7 @@ test('When the link stalls, then nothing passes and nothing is lost', async () =
   await pause(150);
   expect([one.received(), two.received(), one.ended()]).toEqual(['a', '', undefined]);
   // a, its echo, b and c.
-  expect(link.traffic()).toEqual({ connections: 2, bytes: 4, cut: 0 });
+  expect(link.traffic()).toEqual({ connections: 2, bytes: 4, cut: 0, dropped: 0 });
   link.heal();
   expect(await until(() => one.received() === 'ab' && two.received() === 'c')).toBe(true);
 });
@@ -95,14 +95,31 @@ test('When the other end is gone, then present connections are not told, and new
   const one = client();
   one.socket.write('a');
   expect(await until(() => one.received() === 'a')).toBe(true);
-  link.disturb({ mode: 'half-open' });
-  one.socket.write('b');
+  link.disturb({ mode: 'half-open', isNextToo: false });
+  one.socket.write('bb');
   const two = client();
   two.socket.write('c');
   expect(await until(() => two.received() === 'c')).toBe(true);
   link.heal();
   await pause(100);
   expect([one.received(), one.ended()]).toEqual(['a', undefined]);
+  expect(link.traffic()).toMatchObject({ connections: 2, dropped: 2 });
+});
+
+test('When the other end of the next connection is gone, too, then it is not told either, and the one after it works', async () => {
+  link.disturb({ mode: 'half-open', isNextToo: true });
+  const one = client();
+  one.socket.write('bb');
+  expect(await until(() => link.traffic().dropped === 2)).toBe(true);
+  const two = client();
+  two.socket.write('c');
+  expect(await until(() => two.received() === 'c')).toBe(true);
+  expect([one.received(), one.ended()]).toEqual(['', undefined]);
+  link.disturb({ mode: 'half-open', isNextToo: true });
+  link.heal();
+  const three = client();
+  three.socket.write('d');
+  expect(await until(() => three.received() === 'd')).toBe(true);
 });
 
 test('When a COMMIT is held, then it arrives and its answer does not, until it is healed', async () => {

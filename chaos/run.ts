@@ -11,7 +11,7 @@ import { judge, unfinished } from './judge.rules';
 import { streamOf, type Random } from './random';
 import { untilServed } from './recovery';
 import type { ChaosResult, Injection } from './report';
-import { chosen, gapsOf, isTimeOver, scheduleOf, unreached } from './schedule';
+import { chosen, gapsOf, isTimeOver, scheduleOf, TRIES_MAX, unreached } from './schedule';
 import { startShoppers, type Shoppers } from './shoppers';
 import type { ChaosSystem } from './system';
 
@@ -20,8 +20,6 @@ const REST_MS_MAX = 420_000;
 const REST_POLL_MS = 1_000;
 /** So often in a row nothing must be waiting: between two looks a message can be on its way. */
 const QUIET_LOOKS = 2;
-/** So often a fault is tried whose moment does not come: it depends on what the load does. */
-const TRIES_MAX = 3;
 /** The system is left alone between two faults for so long, at most. */
 const PAUSE_MS_MAX = 3_000;
 

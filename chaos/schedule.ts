@@ -8,6 +8,8 @@ export const EXTENSION = 1.5;
 /** Fewer pairs in a long run are a failure. */
 export const PAIRS_MIN = 12;
 const SINGLES_PER_PAIR = 3;
+/** So often a fault is tried whose moment does not come: it depends on what the load does. */
+export const TRIES_MAX = 3;
 
 /** What a run draws from: faults that stand alone, and those of two processes. */
 export interface Repertoire {
@@ -68,15 +70,18 @@ export function gapsOf(repertoire: Repertoire, injections: readonly Shown[], min
   ];
 }
 
-/** Whether the time for faults is over. A long run first tries every single fault, within its extension. */
+/** It was injected, cannot be, or was tried as often as anything is. */
+const isDone = (of: readonly Shown[]): boolean =>
+  of.length >= TRIES_MAX || of.some(({ isHit, canBeDone }) => isHit || !canBeDone);
+
+/** Whether the time for faults is over. A long run first has done with every single fault, within its extension. */
 export function isTimeOver(
   repertoire: Repertoire,
-  tried: readonly { name: string }[],
+  tried: readonly Shown[],
   { minutes, elapsedMs }: { minutes: number; elapsedMs: number },
 ): boolean {
   const limitMs = minutes * 60_000;
   if (elapsedMs <= limitMs) return false;
   if (minutes < LONG_MINUTES || elapsedMs > limitMs * EXTENSION) return true;
-  const names = new Set(tried.map(({ name }) => name));
-  return repertoire.singles.every(({ name }) => names.has(name));
+  return repertoire.singles.every(({ name }) => isDone(tried.filter((one) => one.name === name)));
 }

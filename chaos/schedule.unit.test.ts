@@ -56,13 +56,18 @@ test('When a fault was missed, skipped or never reached, then a long run names i
 });
 
 test('When a long run has not tried every single fault, then it goes on, but not for ever', () => {
-  const over = (tried: { name: string }[], minutes: number, elapsed: number): boolean =>
+  const over = (tried: ReturnType<typeof shown>[], minutes: number, elapsed: number): boolean =>
     isTimeOver(REPERTOIRE, tried, { minutes, elapsedMs: elapsed * 60_000 });
   expect(over(singles, 30, 29)).toBe(false);
   expect(over(singles, 30, 31)).toBe(true);
   expect(over(singles.slice(1), 30, 31)).toBe(false);
   expect(over(singles.slice(1), 30, 46)).toBe(true);
   expect(over([], 2, 2.1)).toBe(true);
+  const missedOnce = shown(singles[0]?.name ?? '', { isHit: false });
+  const others = singles.slice(1);
+  expect(over([missedOnce, missedOnce, ...others], 30, 31)).toBe(false);
+  expect(over([missedOnce, missedOnce, missedOnce, ...others], 30, 31)).toBe(true);
+  expect(over([{ ...missedOnce, canBeDone: false }, ...others], 30, 31)).toBe(true);
 });
 
 test('When faults are chosen by a text that none has, then that is known before a run', () => {

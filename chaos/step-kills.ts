@@ -12,8 +12,8 @@ const WAIT_MS = 20_000;
 const POLL_MS = 25;
 
 /** Waits for a state of the world. @returns false when it did not come: then the kill is not at that step */
-export async function until(check: () => Promise<boolean>): Promise<boolean> {
-  const deadline = Date.now() + WAIT_MS;
+export async function until(check: () => Promise<boolean>, waitMs = WAIT_MS): Promise<boolean> {
+  const deadline = Date.now() + waitMs;
   while (Date.now() < deadline) {
     if (await check()) return true;
     await sleep(POLL_MS);
