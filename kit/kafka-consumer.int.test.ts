@@ -315,7 +315,7 @@ describe('the consumer loop', () => {
       kafka: client('a'),
       handle: async (messages) => void taken.push(...texts(messages)),
     });
-    await until('the other has all of them', async () => (await committed(place)) === 30, 40_000);
+    await until('the other has all of them', async () => (await committed(place)) === 30, 30_000);
     release?.();
     await until('the first one is done', () => done.length > 0);
     await sleep(500);

@@ -216,6 +216,8 @@ export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<C
   const consumer = kafka.consumer({
     groupId,
     sessionTimeout: sessionTimeoutMs,
+    // A member in the middle of a chunk holds up the group no longer than one that is gone. Transactions end before that.
+    rebalanceTimeout: sessionTimeoutMs,
     heartbeatInterval: heartbeatOf(sessionTimeoutMs),
     maxWaitTimeInMs: FETCH_WAIT_MS,
     minBytes: 1,
