@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { apply } from '#connect/apply';
 import { connectSettings } from '#connect/config';
 import { createLog } from '#kit/log';
@@ -24,6 +26,12 @@ function untilLockWait(locker: Connection): Promise<void> {
   });
 }
 
+/** Why it does not come back is not in its answers. */
+function withLastWordsOfConnect(cause: unknown): never {
+  const log = readFileSync(join(river.config.stack.stackDir, 'logs', 'connect.log'), 'utf8');
+  throw new Error(`${String(cause)}\n${log.split('\n').slice(-60).join('\n')}`, { cause });
+}
+
 test('Kafka Connect killed with SIGKILL in mid-stream and started again: nothing lost, nothing twice', async () => {
   const orderIds: string[] = [];
   let isBuying = true;
@@ -38,12 +46,14 @@ test('Kafka Connect killed with SIGKILL in mid-stream and started again: nothing
   await until('purchases after it', async () => orderIds.length > atDeath + 20);
   isBuying = false;
   await Promise.all(shoppers);
-  await apply(connectSettings(), { log: createLog('connect', 'silent') });
+  await apply(connectSettings(), { log: createLog('connect', 'silent'), timeoutMs: 120_000 }).catch(
+    withLastWordsOfConnect,
+  );
   await river.untilSettled(orderIds, 90_000);
   const lines = await river.ops.walletTransaction.count({ where: { orderId: { in: orderIds } } });
   expect(lines).toBe(orderIds.length * 2);
   await river.expectAudit();
-}, 180_000);
+}, 300_000);
 
 /** What the wallet's group has committed on a partition of `payment`. */
 async function committedOffset(partition: number): Promise<bigint> {
