@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HEADER, TOPICS } from '#contracts/topics';
 import { ConfigError } from '#kit/config';
+import { removeTempFolders, tempFolder } from '#kit/temp-folder.fixture';
 import { failureOf, isRunning } from './apply';
 import { connectSettings } from './config';
 import { differences, readDefinitions, type ConnectorDefinition } from './definition';
@@ -118,8 +118,9 @@ describe('the outbox connector', () => {
 });
 
 describe('readDefinitions', () => {
+  afterEach(removeTempFolders);
   const folder = (files: Record<string, unknown>): string => {
-    const dir = mkdtempSync(join(tmpdir(), 'connectors-'));
+    const dir = tempFolder('connectors');
     for (const [name, content] of Object.entries(files))
       writeFileSync(join(dir, name), JSON.stringify(content));
     return dir;
@@ -131,7 +132,6 @@ describe('readDefinitions', () => {
     expect(readDefinitions({ HOST: 'h', PORT: '1' }, dir)).toEqual([
       { name: 'a', config: { x: 'http://h:1' } },
     ]);
-    rmSync(dir, { recursive: true });
   });
 
   it('When a value holds what replacement would read as a pattern, then it stands as it is', () => {
@@ -139,7 +139,6 @@ describe('readDefinitions', () => {
     expect(readDefinitions({ P: "$& $1 $'" }, dir)).toEqual([
       { name: 'a', config: { x: "$& $1 $' ${env:Q}" } },
     ]);
-    rmSync(dir, { recursive: true });
   });
 });
 

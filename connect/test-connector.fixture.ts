@@ -49,9 +49,10 @@ export async function openTestConnector(): Promise<TestConnector> {
     settings,
     write,
     async close() {
+      // First: closing may fail, and the folder is read no more.
+      rmSync(dir, { recursive: true, force: true });
       await remove(settings, name).catch(() => {});
       await database.close();
-      rmSync(dir, { recursive: true });
     },
   };
 }

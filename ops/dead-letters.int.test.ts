@@ -366,7 +366,7 @@ describe('dlq resolve', () => {
 
   it('When somebody’s junk is closed that carries a real number, then the number is not given up', async () => {
     const { id, orderId } = await parked({ seq: 2 });
-    await publish(randomUUID(), orderId, 2);
+    await publish(randomUUID(), orderId, 2, settled(randomUUID()));
     const resolved = await resolveByHand(world.db, id, { by: 'minji', reason: 'junk' });
     expect(resolved.gaveUp).toBeNull();
     expect(resolvedText(resolved)).toContain('nothing of the order’s sequence was given up');
@@ -374,6 +374,24 @@ describe('dlq resolve', () => {
     const copy = await parked({ seq: 1, payload: Buffer.from('junk') });
     await publish(copy.eventId, copy.orderId, 1);
     expect((await resolveByHand(world.db, copy.id, { by: 'minji', reason: 'junk' })).gaveUp).toBeNull();
+  });
+
+  it('When the published event is known by its place, because a copy had its id, then its number is given up', async () => {
+    const { id, orderId } = await parked({
+      seq: 2,
+      eventId: 'wallet:3:77',
+      error: `another content has come as event ${randomUUID()} before`,
+    });
+    await publish(randomUUID(), orderId, 2);
+    const resolved = await resolveByHand(world.db, id, { by: 'minji', reason: 'refunded by hand' });
+    expect(resolved.gaveUp).toEqual({ fromSeq: 2, toSeq: 2 });
+  });
+
+  it('When an altered copy has left once more, then its own redriven event does not make it the published one', async () => {
+    const { id, orderId } = await parked({ seq: 2, payload: settled(randomUUID()) });
+    await one(id);
+    await publish(randomUUID(), orderId, 2);
+    expect((await resolveByHand(world.db, id, { by: 'minji', reason: 'junk' })).gaveUp).toBeNull();
   });
 
   it('When it is said which numbers are lost, then those are given up', async () => {

@@ -1,7 +1,7 @@
 import { PAYMENT_SERVICE } from '#contracts/topics';
 import { Prisma, type Reader, type Tx } from '#prisma/database';
 import { readStoredHeaders, type StoredHeader } from '#prisma/stored-headers';
-import type { SeqRange } from './dead-letters.rules';
+import type { Origin, SeqRange } from './dead-letters.rules';
 
 export interface Letter {
   no: bigint;
@@ -155,12 +155,25 @@ export async function markResolved(
     WHERE no = ${letterNo}`;
 }
 
-/** Is this message the very event that was published under its number, and not another that says so? */
-export async function isPublishedEvent(db: Reader, letter: Letter): Promise<boolean> {
+/**
+ * Has the message the bytes that were published under its number of its order? Its event id does not say it: of two
+ * contents under one id the second is known by its place. Nor does `event_seq`, which every redriven copy keeps.
+ */
+export async function originOf(db: Reader, { no, topic, orderId, seq }: Letter): Promise<Origin> {
+  const rows = await db.$queryRaw<{ isSame: bigint | number }[]>`
+    SELECT o.payload <=> d.payload AS isSame FROM outbox o JOIN dead_letters d ON d.no = ${no}
+    WHERE o.aggregate_type = ${topic} AND o.aggregate_id = ${orderId} AND o.aggregate_seq = ${seq}`;
+  const [row] = rows;
+  if (row === undefined) return 'unknown';
+  return Number(row.isSame) === 1 ? 'published' : 'altered';
+}
+
+/** Has its consumer taken this very content under its number, from another message? */
+export async function isTaken(db: Reader, { no, consumer, orderId, seq }: Letter): Promise<boolean> {
   const rows = await db.$queryRaw<unknown[]>`
-    SELECT 1 FROM outbox o JOIN dead_letters d ON d.no = ${letter.no}
-    WHERE o.id = ${letter.eventId} AND o.aggregate_type = ${letter.topic} AND o.aggregate_id = ${letter.orderId}
-      AND o.aggregate_seq = ${letter.seq} AND SHA2(o.payload, 256) = SHA2(d.payload, 256)`;
+    SELECT 1 FROM inbox i JOIN dead_letters d ON d.no = ${no}
+    WHERE i.consumer = ${consumer} AND i.aggregate_id = ${orderId} AND i.event_seq = ${seq} AND i.applied
+      AND i.payload_hash = SHA2(d.payload, 256) LIMIT 1`;
   return rows.length > 0;
 }
 

@@ -1,9 +1,14 @@
 import type { StoredHeader } from '#prisma/stored-headers';
 import type { Letter } from './dead-letters.store';
 import type { RedriveReport, Resolved, ShownLetter } from './dead-letters';
-import type { SeqRange } from './dead-letters.rules';
+import type { Origin, SeqRange } from './dead-letters.rules';
 
 const HEX_BYTES_SHOWN = 64;
+const ORIGIN_TEXT: Record<Origin, string> = {
+  published: 'what was published under its number',
+  altered: 'not what was published under its number',
+  unknown: 'nothing of its topic, order and number was published',
+};
 
 /** What a result looks like with `--json`: bigints as digits, bytes in base64. */
 export function deadLetterJson(result: unknown): string {
@@ -59,7 +64,7 @@ function headerValueText(value: StoredHeader[1]): string {
 }
 
 export function showText(letter: ShownLetter): string {
-  const { payload, headers, key, behind, waiting, lastSeq, dueSeq } = letter;
+  const { payload, headers, key, behind, rivals, waiting, lastSeq, dueSeq } = letter;
   const section = (title: string, lines: string[]): string[] =>
     lines.length === 0 ? [] : [`\n${title}`, ...lines.map((line) => `  ${line}`)];
   const shown = payload?.subarray(0, HEX_BYTES_SHOWN).toString('hex') ?? '';
@@ -74,6 +79,8 @@ export function showText(letter: ShownLetter): string {
     `  from       ${place(letter)}, event ${letter.eventId}, ${letter.eventType ?? 'no event type'}`,
     `  order      ${letter.orderId ?? 'none'}, number ${letter.seq ?? 'none'}; taken up to ${lastSeq}, due is ${dueSeq}`,
     ...(behind === null ? [] : [`  behind     ${behind}`]),
+    ...(rivals.length === 0 ? [] : [`  rivals     ${rivals.join(', ')}`]),
+    `  bytes      ${ORIGIN_TEXT[letter.origin]}`,
     ...(waiting === 0 ? [] : [`  before     ${waiting} later messages of its order`]),
     ...(letter.status === 'RESOLVED'
       ? []

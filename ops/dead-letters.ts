@@ -8,7 +8,7 @@ import { headerText, type StoredHeader } from '#prisma/stored-headers';
 import { letterBefore, nextSeq } from '#prisma/dead-letters.rules';
 import { inTransaction } from '#prisma/transaction';
 import { CommandError } from './command';
-import { adviceFor, whyNotRedrivable, type SeqRange } from './dead-letters.rules';
+import { adviceFor, whyNotRedrivable, type Origin, type SeqRange } from './dead-letters.rules';
 import * as store from './dead-letters.store';
 import type { Action, Letter } from './dead-letters.store';
 
@@ -29,11 +29,15 @@ export interface ShownLetter extends Letter {
   payload: Buffer | null;
   /** What the bytes say, or why they say nothing. */
   decoded: DecodedEvent | { unreadable: string };
+  /** Are they what was published under its number? */
+  origin: Origin;
   /** The consumer's last number of this order, and the one that is due. */
   lastSeq: number;
   dueSeq: number;
   /** The letter of the same order that has to be dealt with before. */
   behind: string | null;
+  /** Other letters of the order that claim the same number, or have none, and are not resolved. */
+  rivals: string[];
   /** Later messages of the order that wait behind this one. */
   waiting: number;
   whyNotRedrivable: string | null;
@@ -50,19 +54,23 @@ export async function showDeadLetter(db: Database, decode: Decode, id: string): 
   const siblings = orderId === null ? [] : await deadLettersOf(db, letter.consumer, [orderId]);
   const own = siblings.find((sibling) => sibling.id === id);
   const lastSeq = orderId === null ? 0 : await store.lastSeqOf(db, letter);
+  const [origin, isTaken] = [await store.originOf(db, letter), await store.isTaken(db, letter)];
   const open = siblings.filter((sibling) => sibling.status !== 'RESOLVED' && sibling !== own);
+  const rivals = open.filter((other) => other.seq === null || other.seq === seq).map((other) => other.id);
   return {
     ...letter,
     headers,
     key: key?.toString('utf8') ?? null,
     payload,
     decoded: await decodeOrSay(decode, payload),
+    origin,
     lastSeq,
     dueSeq: nextSeq(lastSeq, siblings),
     behind: (seq === null ? undefined : letterBefore(seq, own, siblings))?.id ?? null,
+    rivals,
     waiting: open.filter((sibling) => seq === null || (sibling.seq ?? 0) > seq).length,
-    whyNotRedrivable: whyNotRedrivable(letter) ?? null,
-    advice: adviceFor(letter.error),
+    whyNotRedrivable: whyNotRedrivable({ ...letter, origin }) ?? null,
+    advice: adviceFor({ ...letter, origin, isTaken, isPassed: seq !== null && seq <= lastSeq, rivals }),
     actions: await store.actionsOf(db, letter.no),
   };
 }
@@ -136,7 +144,7 @@ function refuseUnlessOpen(letter: Letter, again: boolean): void {
 
 async function whyNotNow(tx: Tx, letter: Letter): Promise<string | undefined> {
   const { id, consumer, orderId, seq } = letter;
-  const reason = whyNotRedrivable(letter);
+  const reason = whyNotRedrivable({ ...letter, origin: await store.originOf(tx, letter) });
   if (reason !== undefined || orderId === null || seq === null) return reason;
   const siblings = await deadLettersOf(tx, consumer, [orderId]);
   const open = siblings.filter(({ status }) => status === 'OPEN');
@@ -168,7 +176,11 @@ async function redrive(tx: Tx, { ids, by }: RedriveWorld, letter: Letter): Promi
 export async function redriveAll(world: RedriveWorld): Promise<RedriveReport> {
   const report: RedriveReport = { redriven: [], left: [] };
   for (const letter of await store.openLettersWithoutOrder(world.db)) {
-    report.left.push({ id: letter.id, orderId: null, reason: whyNotRedrivable(letter) ?? 'of no order' });
+    report.left.push({
+      id: letter.id,
+      orderId: null,
+      reason: whyNotRedrivable({ ...letter, origin: 'unknown' }) ?? 'of no order',
+    });
   }
   for (const { consumer, orderId } of await store.ordersWithOpenLetters(world.db)) {
     const { redriven, left } = await inTransaction(world.db, (tx) =>
@@ -207,8 +219,8 @@ export interface Resolved {
 }
 
 /**
- * Closes a dead letter by hand; nothing of its message is ever booked. By default it gives up its own number if it is
- * the event that was published under it, and none otherwise: closing somebody's junk must not hide that the real event
+ * Closes a dead letter by hand; nothing of its message is ever booked. By default it gives up its own number if it has
+ * the bytes that were published under it, and none otherwise: closing somebody's junk must not hide that the real event
  * is missing.
  *
  * @param options.seq numbers to give up instead
@@ -235,6 +247,7 @@ export function resolveByHand(
 
 async function ownNumber(tx: Tx, letter: Letter): Promise<SeqRange | null> {
   const { seq } = letter;
-  if (seq === null || letter.orderId === null || !(await store.isPublishedEvent(tx, letter))) return null;
-  return { fromSeq: seq, toSeq: seq };
+  if (seq === null || (await store.originOf(tx, letter)) !== 'published') return null;
+  // What was taken from another message is not lost.
+  return (await store.isTaken(tx, letter)) ? null : { fromSeq: seq, toSeq: seq };
 }

@@ -255,10 +255,13 @@ export async function startTestApi(
       call('POST', '/api/payments/confirm', { paymentKey, orderId, amount }),
     ...reading,
     async close() {
-      await server.close();
-      await simulator.close();
-      await database.close();
-      rmSync(dir, { recursive: true, force: true });
+      try {
+        await server.close();
+        await simulator.close();
+        await database.close();
+      } finally {
+        rmSync(dir, { recursive: true, force: true });
+      }
     },
   };
 }

@@ -1,6 +1,6 @@
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, cpSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempFolder } from '#kit/temp-folder.fixture';
 import { Book } from './book';
 import { closeFixtures, fixture, type Fixture } from './simulator.fixture';
 
@@ -11,7 +11,7 @@ const amount = 6000;
 
 /** What a SIGKILL at this moment would leave: the files, without anybody having closed them. */
 async function afterKill(made: Fixture): Promise<Fixture> {
-  const dir = mkdtempSync(join(tmpdir(), 'psp-simulator-'));
+  const dir = tempFolder('psp-simulator');
   cpSync(made.dir, dir, { recursive: true });
   return fixture({ dir });
 }
@@ -54,7 +54,7 @@ describe('survival', () => {
     await made.confirm({ paymentKey, orderId, amount }, 'key-1');
     const text = readFileSync(join(made.dir, 'journal.jsonl'));
     for (const bytes of [whole, whole + 1, text.length - 2, text.length - 1]) {
-      const dir = mkdtempSync(join(tmpdir(), 'psp-simulator-'));
+      const dir = tempFolder('psp-simulator');
       writeFileSync(join(dir, 'journal.jsonl'), text.subarray(0, bytes));
       const again = await fixture({ dir });
       expect((await again.toss('GET', `/v1/payments/${paymentKey}`)).body.status).toBe('IN_PROGRESS');
@@ -65,14 +65,14 @@ describe('survival', () => {
   });
 
   it('When a line in the middle is damaged, then the simulator says where and does not start', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'psp-simulator-'));
+    const dir = tempFolder('psp-simulator');
     writeFileSync(join(dir, 'journal.jsonl'), '{}\n');
     appendFileSync(join(dir, 'journal.jsonl'), 'garbage\n{}\n');
     await expect(fixture({ dir })).rejects.toThrow('damaged at byte 3');
   });
 
   it('When the journal is larger than what is read at once, then every line is found again', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'psp-simulator-'));
+    const dir = tempFolder('psp-simulator');
     const book = await Book.open({ dir, callsMax: 10 });
     const body = '한'.repeat(1000);
     const answers = Array.from({ length: 600 }, (_, n) => ({
@@ -90,7 +90,7 @@ describe('survival', () => {
   });
 
   it('When it was closed, then it is not healthy and takes nothing more', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'psp-simulator-'));
+    const dir = tempFolder('psp-simulator');
     const book = await Book.open({ dir, callsMax: 10 });
     expect(book.healthy).toBe(true);
     await book.close();

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createLog } from '#kit/log';
+import { removeTempFolders, tempFolder } from '#kit/temp-folder.fixture';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator';
 
 // What the tests of this room share: a simulator of their own and a client.
@@ -39,14 +37,12 @@ export interface Fixture {
 }
 
 const running: Simulator[] = [];
-const folders: string[] = [];
 
 /** 2026-11-22 12:00:00 in Korea. */
 export const NOON_KST_MS = Date.parse('2026-11-22T03:00:00Z');
 
 export async function fixture(options: Partial<SimulatorOptions> = {}): Promise<Fixture> {
-  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'psp-simulator-'));
-  folders.push(dir);
+  const dir = options.dir ?? tempFolder('psp-simulator');
   const time = { nowMs: NOON_KST_MS };
   const simulator = await startSimulator({
     port: 0,
@@ -84,10 +80,13 @@ export async function fixture(options: Partial<SimulatorOptions> = {}): Promise<
   };
 }
 
-/** For `afterEach`: closes what `fixture` started and removes its folders. */
+/** For `afterEach`: closes what `fixture` started, and removes the test's folders. */
 export async function closeFixtures(): Promise<void> {
-  await Promise.all(running.splice(0).map((simulator) => simulator.close()));
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  try {
+    await Promise.all(running.splice(0).map((simulator) => simulator.close()));
+  } finally {
+    removeTempFolders();
+  }
 }
 
 export function basic(login: string): string {

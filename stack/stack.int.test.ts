@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { createConnection } from 'mariadb';
 import { sleep } from '#kit/clock';
+import { removeTempFolders, tempFolder } from '#kit/temp-folder.fixture';
 import { SERVER_NAMES, readStackSettings, type ServerName, type StackSettings } from './config';
 import { distributionAt, ensureDistribution, isWhole } from './distribution';
 import { StackInterrupted } from './errors';
@@ -17,18 +17,10 @@ import { ownProcesses } from './server';
 import { stackDown, stackReset, stackStatus, stackUp } from './stack';
 import type { SupervisorEvent } from './supervisor';
 
-const temps: string[] = [];
-
-function temp(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stack-int-'));
-  temps.push(folder);
-  return folder;
-}
+const temp = (): string => tempFolder('stack-int');
 
 // A data folder of MySQL takes 200 MB.
-afterAll(() => {
-  for (const folder of temps) rmSync(folder, { recursive: true, force: true });
-});
+afterAll(removeTempFolders);
 
 async function newSettings(): Promise<StackSettings> {
   const [mysql = 0, kafka = 0, registry = 0, connect = 0] = await freePorts(4);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeTempFolders, tempFolder } from '#kit/temp-folder.fixture';
 import { readStackSettings } from './config';
 import { distributionAt, explainMaven, isWhole } from './distribution';
 import { diskFullSentence } from './errors';
@@ -15,7 +15,8 @@ import { projectFolder } from './project';
 import { propertyLine } from './resource';
 import { eventLine } from './screen';
 
-const temp = (): string => mkdtempSync(join(tmpdir(), 'stack-unit-'));
+const temp = (): string => tempFolder('stack-unit');
+afterEach(removeTempFolders);
 
 describe('settings', () => {
   it('When the environment is empty, then ports and folders are the documented ones', () => {

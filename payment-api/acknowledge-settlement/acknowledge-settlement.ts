@@ -128,6 +128,11 @@ function verdictOf(
 ): Verdict {
   // Closed by hand or acknowledged by an earlier redrive: a late copy must not be taken after all.
   if (past.own?.status === 'RESOLVED') return { do: 'ignore', reason: `${past.own.id} is closed` };
+  const place = `${arrival.aggregateId}#${arrival.eventSeq}`;
+  const isAcknowledged = past.acknowledgedHashes.get(place)?.has(arrival.payloadHash) === true;
+  // An altered copy had its id first, and the event itself has been redriven since: nothing is left to do for it.
+  if ('bad' in event && event.cause === 'conflict' && isAcknowledged)
+    return { do: 'ignore', reason: `event ${arrival.eventSeq} was acknowledged before` };
   if ('bad' in event) return { do: 'park', cause: event.cause, reason: event.bad };
   return judge(event, arrival, standing, past);
 }

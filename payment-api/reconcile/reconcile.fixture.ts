@@ -207,10 +207,13 @@ export async function openBooks(): Promise<Books> {
       return rows.map((row) => `${row.previous_status} → ${row.new_status} by ${row.changed_by}`);
     },
     async close() {
-      await books.$disconnect();
-      await api.close();
-      await simulator.close();
-      rmSync(dir, { recursive: true, force: true });
+      try {
+        await books.$disconnect();
+        await api.close();
+        await simulator.close();
+      } finally {
+        rmSync(dir, { recursive: true, force: true });
+      }
     },
   };
 

@@ -151,7 +151,11 @@ function verdictOf(event: PaymentEvent, progress: Progress, newDeadLetterId: () 
     cause,
     error,
   });
-  const { content, seq } = event;
+  const { content, seq, orderId } = event;
+  // An altered copy had its id first, and the event itself has been redriven since: nothing is left to do for it.
+  const isConflict = 'cause' in content && content.cause === 'conflict';
+  if (isConflict && orderId !== null && seq !== null && progress.wasSettled(orderId, seq, event.payloadHash))
+    return { kind: 'repeated', event, deadLetterId };
   if ('problem' in content) return park(content.cause, content.problem);
   if (seq === null) return park('invalid', 'no sequence number');
 
