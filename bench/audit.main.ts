@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, KafkaJSError, logLevel, type Admin } from 'kafkajs';
 import { createConnection } from 'mariadb';
 import { TOPICS } from '#contracts/topics';
+import { sleep } from '#kit/clock';
 import { runCommand } from '#kit/command';
 import { ConfigError } from '#kit/config';
 import { CommandError, print } from '#ops/command';
@@ -33,6 +34,8 @@ const DAY_MS = 86_400_000;
 const MEMORY_POLL_MS = 100;
 const SAY_EVERY_MS = 5_000;
 const MARKET_DAYS = 30;
+const GROUP_TRIES_MAX = 60;
+const GROUP_PAUSE_MS = 500;
 const MIB = 1_048_576;
 /** As a shell says it of what SIGINT has ended. */
 const INTERRUPTED = 130;
@@ -187,6 +190,23 @@ function readArguments() {
   };
 }
 
+/**
+ * A broker's first group waits for the topic of the groups, and is refused while its coordinator loads it. Others have
+ * theirs from their first consumer on.
+ */
+async function untilGroupsAreKept(admin: Admin, topics: string[]): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await admin.fetchOffsets({ groupId: 'bench', topics });
+      return;
+    } catch (error) {
+      const isOfTheMoment = error instanceof KafkaJSError && error.retriable;
+      if (!isOfTheMoment || tries === GROUP_TRIES_MAX) throw error;
+      await sleep(GROUP_PAUSE_MS);
+    }
+  }
+}
+
 async function bench(): Promise<number> {
   const { lines, wallets, retainedDays, bufferMib, isJson } = readArguments();
   const signal = onInterruption(say);
@@ -229,8 +249,10 @@ async function bench(): Promise<number> {
         configEntries: [{ name: 'retention.ms', value: '-1' }],
       }));
       await admin.createTopics({ topics, waitForLeaders: true });
-      // A broker's first group waits for the topic of the groups. Others have theirs from their first consumer on.
-      await admin.fetchOffsets({ groupId: 'bench', topics: topics.map(({ topic }) => topic) });
+      await untilGroupsAreKept(
+        admin,
+        topics.map(({ topic }) => topic),
+      );
       const market = await openMarket({
         root,
         producer,
