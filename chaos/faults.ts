@@ -13,7 +13,15 @@ import type { Random } from './random';
 import type { Repertoire } from './schedule';
 import { cameTo, untilSchemaIsAsked } from './schemas-asked';
 import { STEP_KILLS, until, untilLockWait, whileRowIsLocked } from './step-kills';
-import { LINKS, TARGETS, type ChaosSystem, type LinkName, type Target } from './system';
+import {
+  CONSUMERS,
+  LINKS,
+  TARGETS,
+  type ChaosSystem,
+  type ConsumerName,
+  type LinkName,
+  type Target,
+} from './system';
 
 const SERVICES = ['api', 'worker', 'wallet', 'simulator'] as const;
 
@@ -22,9 +30,10 @@ const lasting = (random: Random): number => random.between(2_000, 9_000);
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 /** Longer than a consumer waits for the registry's answer. */
-const pastTimeLimit = (random: Random): number => random.between(11_000, 16_000);
+const pastTimeLimit = (random: Random): number => random.between(6_000, 12_000);
 
 const NOBODY_ASKED = missed('nobody asked the registry for a schema');
+const oneOf = (random: Random): ConsumerName => (random.next() < 0.5 ? 'wallet' : 'worker');
 
 const kill = (targets: readonly Target[]): Fault => ({
   name: `SIGKILL ${targets.join(' + ')}`,
@@ -37,10 +46,25 @@ const kill = (targets: readonly Target[]): Fault => ({
     }
     const how = targets.length > 1 ? `${seconds(apartMs)} apart` : 'started again by its supervisor';
     if (!targets.includes('registry')) return hit(how);
-    const asker = await untilSchemaIsAsked(system, random);
-    return asker === undefined ? NOBODY_ASKED : hit(`${how}, asked for schemas by ${asker}`);
+    const asker = oneOf(random);
+    const asked = await untilSchemaIsAsked(system, asker);
+    return asked === undefined ? NOBODY_ASKED : hit(`${how}, asked for schemas by ${asker}`);
   },
 });
+
+/** Killed when a consumer is about to ask. */
+const killRegistry: Fault = {
+  name: 'SIGKILL registry',
+  async run(system, random) {
+    const asker = oneOf(random);
+    const asked = await untilSchemaIsAsked(system, asker, () => system.signal('registry', 'SIGKILL'));
+    if (asked === undefined) return NOBODY_ASKED;
+    const { refused } = asked();
+    return refused === 0
+      ? missed(`back before ${asker} asked`)
+      : hit(`${asker} asked while it was away, and again until it was there`);
+  },
+};
 
 const stop = (targets: readonly Target[]): Fault => ({
   name: `SIGSTOP ${targets.join(' + ')}`,
@@ -56,8 +80,8 @@ const stop = (targets: readonly Target[]): Fault => ({
       if (!withRegistry) return hit(`for ${seconds(ms)}`);
       // Who is to ask it needs all the others.
       await goOn(targets.filter((target) => target !== 'registry'));
-      const asker = await untilSchemaIsAsked(system, random);
-      if (asker === undefined) return NOBODY_ASKED;
+      const asker = oneOf(random);
+      if ((await untilSchemaIsAsked(system, asker)) === undefined) return NOBODY_ASKED;
       const longerMs = pastTimeLimit(random);
       await sleep(longerMs);
       return hit(`for ${seconds(ms)}, the registry ${seconds(longerMs)} more after ${asker} had asked it`);
@@ -88,7 +112,7 @@ async function disturbInUse(
   const isLater = name === 'registry' && fault.mode === 'half-open';
   if (!isLater) disturb();
   if (name !== 'registry') return true;
-  return (await untilSchemaIsAsked(system, random, isLater ? disturb : () => {})) !== undefined;
+  return (await untilSchemaIsAsked(system, oneOf(random), isLater ? disturb : () => {})) !== undefined;
 }
 
 const link = (name: LinkName, fault: LinkFault): Fault => ({
@@ -301,10 +325,10 @@ const registryDownAtStart: Fault = {
     const ms = lasting(random);
     system.links.registry.disturb({ mode: 'cut' });
     try {
-      const asker = await untilSchemaIsAsked(system, random);
-      if (asker === undefined) return NOBODY_ASKED;
+      const asked = await Promise.all(CONSUMERS.map((consumer) => untilSchemaIsAsked(system, consumer)));
+      if (asked.includes(undefined)) return NOBODY_ASKED;
       await sleep(ms);
-      return hit(`for ${seconds(ms)} more after ${asker} had asked it`);
+      return hit(`for ${seconds(ms)} more after both had asked it`);
     } finally {
       system.links.registry.heal();
     }
@@ -312,7 +336,7 @@ const registryDownAtStart: Fault = {
 };
 
 const single: readonly Fault[] = [
-  ...TARGETS.map((target) => kill([target])),
+  ...TARGETS.map((target) => (target === 'registry' ? killRegistry : kill([target]))),
   ...TARGETS.map((target) => stop([target])),
   ...LINKS.flatMap((name) => linkFaults(name).map((fault) => link(name, fault))),
   ...STEP_KILLS,

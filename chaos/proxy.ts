@@ -18,6 +18,8 @@ export interface Traffic {
   bytes: number;
   /** Present connections that were cut. */
   cut: number;
+  /** Connections whose server was away. */
+  refused: number;
   /** Bytes that clients sent to an end that was gone. */
   dropped: number;
 }
@@ -109,6 +111,14 @@ function onClose(pair: Pair, pairs: Set<Pair>, whenPassing: (work: () => void) =
   );
 }
 
+/** Errors end connections, which is told by their `close`. */
+function onError({ client, server }: Pair, traffic: Traffic): void {
+  client.on('error', () => {});
+  server.on('error', () => {
+    if (server.pending) traffic.refused += 1;
+  });
+}
+
 function end(pairs: Iterable<Pair>): void {
   for (const { client, server } of pairs) {
     client.destroy();
@@ -122,7 +132,7 @@ export async function openLink(targetPort: number): Promise<Link> {
   let fault: LinkFault | undefined;
   let onCommit: (() => void) | undefined;
   let isNextLost = false;
-  const traffic: Traffic = { connections: 0, bytes: 0, cut: 0, dropped: 0 };
+  const traffic: Traffic = { connections: 0, bytes: 0, cut: 0, refused: 0, dropped: 0 };
   /** What happened while nothing passed, in its order. */
   const waiting: (() => void)[] = [];
   const whenPassing = (work: () => void): void => {
@@ -168,7 +178,7 @@ export async function openLink(targetPort: number): Promise<Link> {
       pass(pair, client, server, chunk);
     });
     server.on('data', (chunk: Buffer) => pass(pair, server, client, chunk));
-    for (const socket of [client, server]) socket.on('error', () => {});
+    onError(pair, traffic);
     onClose(pair, pairs, whenPassing);
     if (isNextLost) loseEnd(pair);
     isNextLost = false;
@@ -211,11 +221,13 @@ export const together = (links: readonly Link[]): Disturbable => ({
   },
   traffic() {
     const all = links.map((link) => link.traffic());
+    const sumOf = (count: keyof Traffic): number => all.reduce((sum, traffic) => sum + traffic[count], 0);
     return {
-      connections: all.reduce((sum, { connections }) => sum + connections, 0),
-      bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
-      cut: all.reduce((sum, { cut }) => sum + cut, 0),
-      dropped: all.reduce((sum, { dropped }) => sum + dropped, 0),
+      connections: sumOf('connections'),
+      bytes: sumOf('bytes'),
+      cut: sumOf('cut'),
+      refused: sumOf('refused'),
+      dropped: sumOf('dropped'),
     };
   },
   async close() {

@@ -64,7 +64,7 @@ test('When the link stalls, then nothing passes and nothing is lost', async () =
   await pause(150);
   expect([one.received(), two.received(), one.ended()]).toEqual(['a', '', undefined]);
   // a, its echo, b and c.
-  expect(link.traffic()).toEqual({ connections: 2, bytes: 4, cut: 0, dropped: 0 });
+  expect(link.traffic()).toEqual({ connections: 2, bytes: 4, cut: 0, refused: 0, dropped: 0 });
   link.heal();
   expect(await until(() => one.received() === 'ab' && two.received() === 'c')).toBe(true);
 });
@@ -133,4 +133,11 @@ test('When a COMMIT is held, then it arrives and its answer does not, until it i
   expect(one.received()).toBe(before);
   link.heal();
   expect(await until(() => one.received().endsWith('\u0003COMMIT'))).toBe(true);
+});
+
+test('When the server is away, then the client is told, and that is counted', async () => {
+  await new Promise((resolve) => echo.close(resolve));
+  const one = client();
+  expect(await until(() => one.ended() !== undefined)).toBe(true);
+  expect(link.traffic()).toMatchObject({ connections: 1, refused: 1 });
 });

@@ -1,10 +1,9 @@
 import { urlOf } from '#launch/services';
 import type { Disturbable, Traffic } from './proxy';
-import type { Random } from './random';
 import { until } from './step-kills';
-import type { ChaosSystem } from './system';
+import type { ChaosSystem, ConsumerName } from './system';
 
-/** Starting, the check of the ids (ten seconds where nobody answers), joining the group, a message: and servers may be away. */
+/** Starting, the check of the ids (seconds where nobody answers), joining the group, a message: and servers may be away. */
 const ASKED_MS_MAX = 60_000;
 
 /** What comes to a link from now on. */
@@ -16,6 +15,7 @@ export function cameTo(link: Disturbable): () => Traffic {
       connections: now.connections - before.connections,
       bytes: now.bytes - before.bytes,
       cut: now.cut - before.cut,
+      refused: now.refused - before.refused,
       dropped: now.dropped - before.dropped,
     };
   };
@@ -31,22 +31,21 @@ async function listens(url: string): Promise<boolean> {
 }
 
 /**
- * Starts a consumer anew and waits until it asks the registry for the schema of a message: those who run have theirs, and what
- * is asked before it listens is the check of the ids, which may fail without harm.
+ * Starts a consumer anew and waits until it asks the registry for the schema of a message: those who run have theirs. What is
+ * asked before it listens is the check of the ids, which may fail without harm.
  *
  * @param onceListening comes between that check and the message
- * @returns who asked; undefined when nobody did
+ * @returns what has come to its link since; undefined when it did not ask
  */
 export async function untilSchemaIsAsked(
   system: ChaosSystem,
-  random: Random,
-  onceListening: () => void = () => {},
-): Promise<string | undefined> {
-  const consumer = random.next() < 0.5 ? 'wallet' : 'worker';
+  consumer: ConsumerName,
+  onceListening: () => Promise<void> | void = () => {},
+): Promise<(() => Traffic) | undefined> {
   await system.signal(consumer, 'SIGKILL');
   if (!(await until(() => listens(urlOf(system.config, consumer)), ASKED_MS_MAX))) return undefined;
-  onceListening();
-  const count = cameTo(system.links.registry);
+  const count = cameTo(system.links.registryOf[consumer]);
+  await onceListening();
   const isAsked = await until(async () => count().connections + count().bytes > 0, ASKED_MS_MAX);
-  return isAsked ? consumer : undefined;
+  return isAsked ? count : undefined;
 }

@@ -26,10 +26,16 @@ export const LINKS = ['mysql', 'binlog', 'kafka', 'registry', 'psp'] as const;
 export type LinkName = (typeof LINKS)[number];
 /** Those of our processes that talk to MySQL, each by a link of its own. */
 export type Client = 'api' | 'worker' | 'wallet';
-export interface Links extends Record<Exclude<LinkName, 'mysql'>, Link> {
+/** Those that ask the registry, likewise. */
+export const CONSUMERS = ['wallet', 'worker'] as const;
+export type ConsumerName = (typeof CONSUMERS)[number];
+export interface Links extends Record<Exclude<LinkName, 'mysql' | 'registry'>, Link> {
   /** All of the processes' links to MySQL. */
   mysql: Disturbable;
   mysqlOf: Record<Client, Link>;
+  /** Both consumers' links to the registry. */
+  registry: Disturbable;
+  registryOf: Record<ConsumerName, Link>;
 }
 
 export interface ChaosSystem {
@@ -86,17 +92,20 @@ const environment = async (stackDir: string, base: NodeJS.ProcessEnv): Promise<N
 
 async function openLinks(config: LaunchConfig, kafkaProxiedPort: number): Promise<Links> {
   const { ports } = config.stack;
-  const [api, worker, wallet, binlog, kafka, registry, psp] = await Promise.all([
+  const [api, worker, wallet, binlog, kafka, schemasOfWallet, schemasOfWorker, psp] = await Promise.all([
     openLink(ports.mysql),
     openLink(ports.mysql),
     openLink(ports.mysql),
     openLink(ports.mysql),
     openLink(kafkaProxiedPort),
     openLink(ports.registry),
+    openLink(ports.registry),
     openLink(config.ports.simulator),
   ]);
   const mysql = together([api, worker, wallet]);
-  return { mysql, mysqlOf: { api, worker, wallet }, binlog, kafka, registry, psp };
+  const registryOf = { wallet: schemasOfWallet, worker: schemasOfWorker };
+  const registry = together([schemasOfWallet, schemasOfWorker]);
+  return { mysql, mysqlOf: { api, worker, wallet }, binlog, kafka, registry, registryOf, psp };
 }
 
 /** What our processes are told: every server is reached by its link. */
@@ -112,7 +121,7 @@ function throughLinks(env: NodeJS.ProcessEnv, links: Links, name: ServiceName): 
     PAYMENT_DATABASE_URL: byLink(databaseUrl('paymentApi', env)),
     WALLET_DATABASE_URL: byLink(databaseUrl('wallet', env)),
     KAFKA_BROKERS: `127.0.0.1:${links.kafka.port}`,
-    SCHEMA_REGISTRY_URL: `http://127.0.0.1:${links.registry.port}/apis/ccompat/v7`,
+    SCHEMA_REGISTRY_URL: `http://127.0.0.1:${links.registryOf[name === 'worker' ? 'worker' : 'wallet'].port}/apis/ccompat/v7`,
     PSP_BASE_URL: `http://127.0.0.1:${links.psp.port}`,
   };
 }

@@ -159,6 +159,15 @@ describe('openWriterSchemas', () => {
     await expect(createDecoder(writers)(frame)).rejects.toThrow('does not know schema id 2000000000');
   });
 
+  it('When a proxy does not know the way, then that is not the registry’s word, whatever the id is', async () => {
+    const { url, server } = await fakeRegistry(() => ({ status: 404, body: '<html>404 not found</html>' }));
+    const writers = openWriterSchemas({ url });
+    for (const id of [1, 40_403, 140_403]) {
+      await expect(writers.get(id)).rejects.toThrow(RegistryUnavailableError);
+    }
+    server.close();
+  });
+
   it('When nothing listens there, then the registry is unavailable and the event may be fine', async () => {
     const { url, server } = await fakeRegistry(() => ({ status: 200, body: '{}' }));
     await new Promise((resolve) => server.close(resolve));

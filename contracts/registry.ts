@@ -8,7 +8,8 @@ import { fingerprintOf } from './records';
 
 /** Compatibility of every subject: a new version can read all old ones and is readable by all of them. */
 export const COMPATIBILITY = 'FULL_TRANSITIVE';
-const REQUEST_TIMEOUT_MS = 10_000;
+/** Below a Kafka session: who waits for the registry in the middle of a chunk stays in the group. */
+const REQUEST_TIMEOUT_MS = 5_000;
 
 export interface RegistryAccess {
   /** Base of the Confluent-compatible API, for Apicurio `http://…/apis/ccompat/v7`. */
@@ -17,12 +18,13 @@ export interface RegistryAccess {
   password?: string | undefined;
 }
 
-/** The registry refused; `status` is its HTTP status and `message` its own words. */
+/** The registry refused; `status` is its HTTP status, `code` its `error_code`, and `message` has its own words. */
 export class RegistryRefusal extends Error {
   override readonly name = 'RegistryRefusal';
   constructor(
     readonly status: number,
     message: string,
+    readonly code?: unknown,
   ) {
     super(message);
   }
@@ -66,7 +68,7 @@ const askedBy =
   });
 
 /** Confluent's code of an unknown schema: a proxy's or a wrong address's 404 does not carry it. */
-const SCHEMA_NOT_FOUND = '40403';
+const SCHEMA_NOT_FOUND = 40_403;
 
 const unavailable = (access: RegistryAccess, cause: unknown): RegistryUnavailableError =>
   new RegistryUnavailableError(`the registry at ${access.url} did not answer: ${String(cause)}`);
@@ -81,7 +83,7 @@ async function schemaAt(access: RegistryAccess, path: string): Promise<unknown> 
     answer = await request(access, 'GET', path);
   } catch (error) {
     if (!(error instanceof RegistryRefusal)) throw error;
-    if (error.status === 404 && error.message.includes(SCHEMA_NOT_FOUND)) throw error;
+    if (error.status === 404 && error.code === SCHEMA_NOT_FOUND) throw error;
     throw unavailable(access, error);
   }
   if (typeof (answer as { schema?: unknown } | null)?.schema !== 'string')
@@ -113,13 +115,21 @@ async function request(
   } catch (error) {
     throw unavailable(access, error);
   }
-  if (!response.ok)
-    throw new RegistryRefusal(response.status, `${method} ${path}: ${response.status} ${text}`);
+  if (!response.ok) {
+    const code = (jsonOf(text) as { error_code?: unknown } | null | undefined)?.error_code;
+    throw new RegistryRefusal(response.status, `${method} ${path}: ${response.status} ${text}`, code);
+  }
+  const answer = jsonOf(text);
+  // A proxy's page, or half an answer.
+  if (answer === undefined) throw unavailable(access, `${method} ${path}: no JSON`);
+  return answer;
+}
+
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // A proxy's page, or half an answer.
-    throw unavailable(access, `${method} ${path}: no JSON`);
+    return undefined;
   }
 }
 

@@ -155,6 +155,9 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
   const state: { failing: unknown } = { failing: undefined };
   /** What the last heartbeat was refused with: a rebalance, or the broker has given us up. */
   let lost: unknown;
+  /** Ends the pause before the next attempt. */
+  let pause = new AbortController();
+  stopping.addEventListener('abort', () => pause.abort(), { once: true });
 
   async function handleUntilDone(messages: ConsumedMessage[], batch: EachBatchPayload): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
@@ -173,7 +176,9 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
         const pauseMs = Math.min(PAUSE_FIRST_MS * 2 ** (attempt - 1), PAUSE_MAX_MS);
         const { partition } = batch.batch;
         log.error({ err: error, attempt, pauseMs, topic, partition }, 'batch failed, will repeat');
-        await sleep(pauseMs, stopping);
+        pause = new AbortController();
+        // A group that rebalances waits for us.
+        if (lost === undefined) await sleep(pauseMs, pause.signal);
       }
     }
   }
@@ -185,6 +190,7 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
     const beat = setInterval(() => {
       batch.heartbeat().catch((error: unknown) => {
         lost = error;
+        pause.abort();
       });
     }, heartbeatMs);
     try {
@@ -210,14 +216,17 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
 
 const heartbeatOf = (sessionTimeoutMs: number): number => Math.floor(sessionTimeoutMs / 5);
 
+const REBALANCE_SESSIONS = 3;
+
 /** Joins the group and begins to consume. Resolves once the consumer runs (not yet: once it has partitions). */
 export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<ConsumerLoop> {
   const { kafka, groupId, topic, sessionTimeoutMs, onDeath } = options;
   const consumer = kafka.consumer({
     groupId,
     sessionTimeout: sessionTimeoutMs,
-    // A member in the middle of a chunk holds up the group no longer than one that is gone. Transactions end before that.
-    rebalanceTimeout: sessionTimeoutMs,
+    // So long a member in the middle of a chunk holds up the group. Shorter than an attempt at a chunk, and members would put
+    // each other out of the group by turns; the client's own minute lets all others wait for one that hangs.
+    rebalanceTimeout: REBALANCE_SESSIONS * sessionTimeoutMs,
     heartbeatInterval: heartbeatOf(sessionTimeoutMs),
     maxWaitTimeInMs: FETCH_WAIT_MS,
     minBytes: 1,

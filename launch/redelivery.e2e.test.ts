@@ -91,13 +91,14 @@ test('The payment API starts and takes payments without the registry', async () 
 
 test('Without the registry a running consumer goes on, for it knows the schemas; a new one waits and then settles', async () => {
   await river.stack.kill('registry');
+  let starting: Promise<void> | undefined;
   try {
     const known = await river.buy([1]);
     await river.untilSettled([known]);
     await river.service('wallet').stop();
     const waiting = await river.buy([4]);
     const before = timesLogged(BATCH_FAILED);
-    const starting = river.start('wallet');
+    starting = river.start('wallet');
     // It starts without the registry, keeps the message and says why; it is not ready before it gets further.
     await until('it has met the message', async () => timesLogged(BATCH_FAILED) > before);
     expect(await ledgerLines(waiting)).toBe(0);
@@ -106,6 +107,7 @@ test('Without the registry a running consumer goes on, for it knows the schemas;
     await river.untilSettled([waiting]);
   } finally {
     await river.stack.restart('registry');
+    await starting;
   }
   await river.expectAudit();
 }, 120_000);

@@ -5,6 +5,7 @@ import { systemClock } from '#kit/clock';
 import { createHttpApp, listen } from '#kit/http';
 import { systemIds } from '#kit/ids';
 import { createKafka } from '#kit/kafka';
+import type { ConsumerLoop } from '#kit/kafka-consumer';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
@@ -49,7 +50,25 @@ runService(
       config.recovery,
     );
     releases.push('recovery', () => recovery.stop());
-    const loop = await consumeSettlements(
+    let loop: ConsumerLoop | undefined;
+    const app = createHttpApp({
+      log,
+      readiness: {
+        database: () => pingDatabase(db),
+        consumer: async () => {
+          if (loop === undefined) throw new Error('the consumer has not started');
+          await loop.ready();
+        },
+      },
+      metrics: () => register.metrics(),
+      isAlive: () => (loop?.isAlive() ?? true) && recovery.isAlive(),
+      routes: () => {},
+    });
+    const server = await listen(app, config.port, config.host);
+    releases.push('http server', () => server.close());
+    log.info({ port: server.port, host: config.host }, 'payment worker listens');
+
+    loop = await consumeSettlements(
       {
         db,
         decode: createDecoder(openWriterSchemas(config.registry)),
@@ -66,17 +85,9 @@ runService(
         onDeath: fail,
       },
     );
-    releases.push('consumer', () => loop.stop());
-    const app = createHttpApp({
-      log,
-      readiness: { database: () => pingDatabase(db), consumer: () => loop.ready() },
-      metrics: () => register.metrics(),
-      isAlive: () => loop.isAlive() && recovery.isAlive(),
-      routes: () => {},
-    });
-    const server = await listen(app, config.port, config.host);
-    releases.push('http server', () => server.close());
-    log.info({ port: server.port }, 'payment worker runs');
+    const running = loop;
+    releases.push('consumer', () => running.stop());
+    log.info('payment worker runs');
   },
   isDatabaseUnavailable,
 );
