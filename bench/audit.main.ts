@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Kafka, KafkaJSError, logLevel, type Admin } from 'kafkajs';
 import { createConnection } from 'mariadb';
 import { TOPICS } from '#contracts/topics';
+import { readOptions } from '#kit/arguments';
 import { sleep } from '#kit/clock';
 import { runCommand } from '#kit/command';
 import { ConfigError } from '#kit/config';
@@ -167,15 +167,18 @@ function textOf(results: readonly Measured[], counts: MarketCounts, bufferMib: n
 }
 
 function readArguments() {
-  const { values } = parseArgs({
-    options: {
-      lines: { type: 'string', default: '10000000' },
-      wallets: { type: 'string', default: '1000' },
-      'retained-days': { type: 'string', default: '7' },
-      'buffer-mib': { type: 'string', default: String(Math.floor((totalmem() * BUFFER_SHARE) / MIB)) },
-      json: { type: 'boolean', default: false },
+  const { values } = readOptions(
+    {
+      options: {
+        lines: { type: 'string', default: '10000000' },
+        wallets: { type: 'string', default: '1000' },
+        'retained-days': { type: 'string', default: '7' },
+        'buffer-mib': { type: 'string', default: String(Math.floor((totalmem() * BUFFER_SHARE) / MIB)) },
+        json: { type: 'boolean', default: false },
+      },
     },
-  });
+    USAGE,
+  );
   const within = (text: string, least: number, most: number): number => {
     const value = Number(text);
     if (!Number.isSafeInteger(value) || value < least || value > most) throw new CommandError(USAGE);

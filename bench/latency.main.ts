@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { closeDatabase } from '#prisma/transaction';
 import { z } from 'zod';
+import { readOptions } from '#kit/arguments';
 import { sleep } from '#kit/clock';
 import { CommandError, print, runOperation } from '#ops/command';
 import { openOpsDatabase, type OpsDatabase } from '#ops/database';
@@ -73,9 +73,12 @@ function quantile(sorted: readonly number[], share: number): number {
 }
 
 runOperation(async () => {
-  const { values } = parseArgs({
-    options: { purchases: { type: 'string', default: '100' }, json: { type: 'boolean', default: false } },
-  });
+  const { values } = readOptions(
+    {
+      options: { purchases: { type: 'string', default: '100' }, json: { type: 'boolean', default: false } },
+    },
+    USAGE,
+  );
   const purchases = Number(values.purchases);
   if (!Number.isSafeInteger(purchases) || purchases < 1 || purchases > 10_000) throw new CommandError(USAGE);
   const db = openOpsDatabase();

@@ -1,6 +1,11 @@
-import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { readOptions } from '#kit/arguments';
 import { ConfigError } from '#kit/config';
+
+const USAGE = `npm run chaos [-- --minutes N] [--seed N] [--shoppers N] [--only TEXT] [--json]
+Brings up a system of its own, attacks it for so many minutes (30) under the load of so many shoppers (4), one fault after
+the other, and judges what is left. --seed repeats the order of faults of an earlier run; --only takes those whose name holds
+the text ("SIGKILL", "link to mysql"). Exit 1 when a won was lost, or something was not shown.`;
 
 export interface ChaosArguments {
   /** How long faults are injected. */
@@ -21,18 +26,21 @@ const shape = z.object({
   json: z.boolean().default(false),
 });
 
-/** The command line. @throws ConfigError */
+/** The command line. @throws ConfigError, UsageError */
 export function chaosArguments(args: string[], env: NodeJS.ProcessEnv = process.env): ChaosArguments {
-  const { values } = parseArgs({
-    args,
-    options: {
-      minutes: { type: 'string' },
-      seed: { type: 'string' },
-      shoppers: { type: 'string' },
-      only: { type: 'string' },
-      json: { type: 'boolean' },
+  const { values } = readOptions(
+    {
+      args,
+      options: {
+        minutes: { type: 'string' },
+        seed: { type: 'string' },
+        shoppers: { type: 'string' },
+        only: { type: 'string' },
+        json: { type: 'boolean' },
+      },
     },
-  });
+    USAGE,
+  );
   const result = shape.safeParse(values);
   if (!result.success)
     throw new ConfigError(

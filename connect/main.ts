@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readOptions } from '#kit/arguments';
 import { runCommand } from '#kit/command';
 import { ConfigError } from '#kit/config';
 import { createLog } from '#kit/log';
@@ -106,10 +106,13 @@ async function runVerb(
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, all: { type: 'boolean', default: false } },
-  });
+  const { values, positionals } = readOptions(
+    {
+      allowPositionals: true,
+      options: { json: { type: 'boolean', default: false }, all: { type: 'boolean', default: false } },
+    },
+    USAGE,
+  );
   const [verb] = positionals;
   if (verb === undefined) {
     process.stderr.write(USAGE);

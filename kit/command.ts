@@ -1,10 +1,10 @@
+import { UsageError } from './arguments';
+
 type ErrorKind = abstract new (...args: never[]) => Error;
 
 export interface CommandFailures {
   /** Their message is the whole story: one clear sentence, no stack. */
   expected: readonly ErrorKind[];
-  /** For what is known by something else than its class. */
-  isExpected?: (error: unknown) => boolean;
   /** The exit status of a failure; 1 unless something else is said. */
   exitCode?: (error: unknown) => number;
   /** How the sentence is dressed. */
@@ -17,12 +17,17 @@ export interface CommandFailures {
  */
 export function runCommand(
   work: () => Promise<number>,
-  { expected, isExpected = () => false, exitCode = () => 1, dress = (text) => text }: CommandFailures,
+  { expected, exitCode = () => 1, dress = (text) => text }: CommandFailures,
 ): void {
   work().then(
     (code) => process.exit(code),
     (error: unknown) => {
-      const isForeseen = expected.some((kind) => error instanceof kind) || isExpected(error);
+      if (error instanceof UsageError && error.isAsked) {
+        process.stdout.write(`${error.message}\n`);
+        process.exit(0);
+      }
+      const kinds = [UsageError, ...expected];
+      const isForeseen = kinds.some((kind) => error instanceof kind);
       const { message, stack } = error instanceof Error ? error : new Error(String(error));
       process.stderr.write(`${dress(isForeseen ? message : (stack ?? message))}\n`);
       process.exit(exitCode(error));

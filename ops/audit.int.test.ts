@@ -525,6 +525,7 @@ describe('trace', () => {
   });
 
   it('When an order was settled, then its way is told from checkout to acknowledgement', async () => {
+    await run("UPDATE outbox SET event_type = 'payment.PaymentCanceled' WHERE id = 'payment-2-2'");
     const trace = await traceOrder(database(), 'order-partly');
     expect(trace.payment).toMatchObject({
       orderId: 'order-partly',
@@ -547,9 +548,28 @@ describe('trace', () => {
       ['wallet-2-2', 'wallet', 2, CANCELED_ID, 99n],
     ]);
     expect(trace.ledger).toHaveLength(3);
-    expect(timelineText(trace)).toMatch(/03:00:00\.123 .*order checked out/);
+    const timeline = timelineText(trace);
+    expect(timeline).toMatch(/03:00:00\.123 .*order checked out/);
+    expect(timeline.match(/sellers \w+|settlement acknowledged/g)?.toSorted()).toEqual([
+      'sellers credited',
+      'sellers debited',
+      'settlement acknowledged',
+      'settlement acknowledged',
+    ]);
     expect(traceText(trace)).toMatch(/^order order-partly: x, 5000 won, PARTIAL_CANCELED\n/);
     expect(traceText(trace)).not.toMatch(/\nparked\n/);
+  });
+
+  it('When an event was parked, then nobody was credited by it', async () => {
+    await run("UPDATE inbox SET applied = false WHERE event_id = 'payment-1-1'");
+    const known = timelineText(await traceOrder(database(), 'order-paid'));
+    expect(known).toMatch(/known already, nothing to do +inbox of wallet-service/);
+    expect(known).not.toMatch(/credited/);
+    await run(
+      `INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, aggregate_id, headers, error, status)
+       VALUES (UUID(), 'wallet-service', 'payment', 0, 1, 'payment-1-1', 'order-paid', JSON_ARRAY(), 'x', 'OPEN')`,
+    );
+    expect(timelineText(await traceOrder(database(), 'order-paid'))).toMatch(/parked, now OPEN/);
   });
 
   it('When an event was not consumed yet, then the trace ends there', async () => {

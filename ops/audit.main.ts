@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readOptions } from '#kit/arguments';
 import { closeDatabase } from '#prisma/transaction';
 import { openWriterSchemas } from '#contracts/registry';
 import { audit, auditText } from './audit';
@@ -18,18 +18,14 @@ const USAGE = `npm run audit [-- --full] [-- --purged-before TIME] [-- --no-topi
   --timings    say on the error stream how long each step took`;
 
 function readArguments() {
-  try {
-    const options = {
-      json: { type: 'boolean', default: false },
-      full: { type: 'boolean', default: false },
-      'purged-before': { type: 'string' },
-      'no-topics': { type: 'boolean', default: false },
-      timings: { type: 'boolean', default: false },
-    } as const;
-    return parseArgs({ options }).values;
-  } catch (error) {
-    throw new CommandError(`${(error as Error).message}\n${USAGE}`);
-  }
+  const options = {
+    json: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    'purged-before': { type: 'string' },
+    'no-topics': { type: 'boolean', default: false },
+    timings: { type: 'boolean', default: false },
+  } as const;
+  return readOptions({ options }, USAGE).values;
 }
 
 /** @throws CommandError unless it is a moment of the past, with its zone */

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { generateTypes } from '#contracts/generate-types';
 import { readRecordSchemas } from '#contracts/records';
 import { checkCompatibility, listSchemas } from '#contracts/registry';
+import { readOptions } from '#kit/arguments';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase } from '#prisma/database';
 import { closeDatabase } from '#prisma/transaction';
@@ -57,10 +57,10 @@ async function list(json: boolean): Promise<number> {
 }
 
 runOperation(async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: 'boolean', default: false } },
-  });
+  const { values, positionals } = readOptions(
+    { allowPositionals: true, options: { json: { type: 'boolean', default: false } } },
+    USAGE,
+  );
   switch (positionals[0]) {
     case 'check':
       return check(values.json);

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { createDecoder } from '#contracts/codec';
 import { openWriterSchemas } from '#contracts/registry';
+import { readOptions } from '#kit/arguments';
 import { systemIds } from '#kit/ids';
 import type { Database } from '#prisma/database';
 import { closeDatabase } from '#prisma/transaction';
@@ -33,13 +33,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof readArguments>['values'];
 
-function readArguments() {
-  try {
-    return parseArgs({ allowPositionals: true, options: OPTIONS });
-  } catch (error) {
-    throw new CommandError(`${(error as Error).message}\n${USAGE}`);
-  }
-}
+const readArguments = () => readOptions({ allowPositionals: true, options: OPTIONS }, USAGE);
 
 const operator = ({ by }: Values): string =>
   forTheRecord('the operator’s name (--by NAME)', by ?? operatorName(), BY_CHARACTERS_MAX);

@@ -1,16 +1,18 @@
-import { parseArgs } from 'node:util';
+import { readOptions } from '#kit/arguments';
 import { closeDatabase } from '#prisma/transaction';
 import { CommandError, print, runOperation } from './command';
 import { openOpsDatabase } from './database';
 import { traceOrder, traceText } from './trace';
 
+const USAGE = 'npm run trace -- ORDER_ID [--json]';
+
 runOperation(async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: 'boolean', default: false } },
-  });
+  const { values, positionals } = readOptions(
+    { allowPositionals: true, options: { json: { type: 'boolean', default: false } } },
+    USAGE,
+  );
   const [orderId] = positionals;
-  if (orderId === undefined) throw new CommandError('npm run trace -- ORDER_ID [--json]');
+  if (orderId === undefined) throw new CommandError(USAGE);
   const db = openOpsDatabase();
   try {
     const trace = await traceOrder(db, orderId);

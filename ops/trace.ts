@@ -1,7 +1,9 @@
-import { PAYMENT_SERVICE, WALLET_SERVICE } from '#contracts/topics';
+import { PAYMENT_SERVICE, WALLET_SERVICE, type RecordName } from '#contracts/topics';
 import { Prisma, type Reader } from '#prisma/database';
 import { CommandError } from './command';
 import { rowText } from './audit';
+
+const PAYMENT_CANCELED: RecordName = 'payment.PaymentCanceled';
 
 export interface TracedEvent {
   eventId: string;
@@ -19,6 +21,8 @@ export interface TracedEvent {
     offset: bigint;
     publishedAt: Date | null;
     at: Date;
+    /** False: it was parked, or had nothing left to do. */
+    applied: boolean;
   } | null;
 }
 
@@ -60,13 +64,14 @@ interface EventRow {
   offset_no: bigint | null;
   published_at: Date | null;
   processed_at: Date | null;
+  applied: boolean | number | null;
 }
 
 async function eventsOf(db: Reader, orderId: string): Promise<TracedEvent[]> {
   const rows = await db.$queryRaw<EventRow[]>`
     SELECT o.id, o.event_type, o.aggregate_type, o.event_seq, LEFT(o.payload, 5) AS frame_head, o.traceparent,
            o.created_at, i.consumer, i.\`partition\` AS partition_no, i.\`offset\` AS offset_no, i.published_at,
-           i.processed_at
+           i.processed_at, i.applied
     FROM outbox o
     LEFT JOIN inbox i ON i.event_id = o.id
       AND i.consumer = IF(o.aggregate_type = 'payment', ${WALLET_SERVICE}, ${PAYMENT_SERVICE})
@@ -88,6 +93,7 @@ async function eventsOf(db: Reader, orderId: string): Promise<TracedEvent[]> {
             offset: BigInt(row.offset_no ?? 0),
             publishedAt: row.published_at,
             at: row.processed_at,
+            applied: Boolean(row.applied),
           },
   }));
 }
@@ -143,22 +149,33 @@ interface Moment {
   where: string;
 }
 
-function momentsOf({ payment, events }: Trace): Moment[] {
+/** What its consumer did with an event: an inbox row alone says only that it was met. */
+function outcomeOf({ eventId, eventType, topic, consumed }: TracedEvent, { deadLetters }: Trace): string {
+  if (consumed?.applied !== true) {
+    const parked = deadLetters.find((letter) => letter['event_id'] === eventId);
+    return parked === undefined ? 'known already, nothing to do' : `parked, now ${String(parked['status'])}`;
+  }
+  if (topic !== 'payment') return 'settlement acknowledged';
+  return eventType === PAYMENT_CANCELED ? 'sellers debited' : 'sellers credited';
+}
+
+function momentsOf(trace: Trace): Moment[] {
+  const { payment, events } = trace;
   const moments: Moment[] = [
     { at: payment.checkedOutAt, what: 'order checked out', where: 'payment_events' },
   ];
   if (payment.claimedAt !== null) {
     moments.push({ at: payment.claimedAt, what: 'payment claimed, PSP asked', where: 'payment_events' });
   }
-  for (const { eventType, topic, writtenAt, consumed } of events) {
+  for (const event of events) {
+    const { eventType, topic, writtenAt, consumed } = event;
     moments.push({ at: writtenAt, what: `${eventType} written`, where: 'outbox' });
     if (consumed === null) continue;
     const place = `topic ${topic}, partition ${consumed.partition}, offset ${consumed.offset}`;
     if (consumed.publishedAt !== null) {
       moments.push({ at: consumed.publishedAt, what: 'read from the binlog by Debezium', where: place });
     }
-    const done = topic === 'payment' ? 'sellers credited' : 'settlement acknowledged';
-    moments.push({ at: consumed.at, what: done, where: `inbox of ${consumed.consumer}` });
+    moments.push({ at: consumed.at, what: outcomeOf(event, trace), where: `inbox of ${consumed.consumer}` });
   }
   return moments;
 }
@@ -195,9 +212,12 @@ export function traceText(trace: Trace): string {
       'events',
       events.map((event) => {
         const { consumed } = event;
+        const isOurs = event.topic === 'payment' || event.topic === 'wallet';
         const place =
           consumed === null
-            ? 'not consumed yet'
+            ? isOurs
+              ? 'not consumed yet'
+              : 'for whoever reads that topic'
             : `partition ${consumed.partition}, offset ${consumed.offset}`;
         return `${event.eventType} #${event.seq ?? '–'} ${event.eventId} schema ${event.schemaId}, topic ${event.topic}, ${place}, trace ${event.traceparent ?? '–'}`;
       }),

@@ -1,10 +1,5 @@
-import { parseArgs } from 'node:util';
+import { readOptions, UsageError } from '#kit/arguments';
 import { kstDateOf, kstDay, type KstDay } from './kst-day.rules';
-
-/** The command was called wrongly; the message says how it is called. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 export interface ReconcileArguments {
   day: KstDay;
@@ -16,19 +11,17 @@ const USAGE = 'npm run reconcile -- --date YYYY-MM-DD [--repair] [--json]';
 
 /** @throws UsageError for what is no day, a day to come, and whatever else it does not know */
 export function readArguments(args: readonly string[], now: Date): ReconcileArguments {
-  let values: { date?: string; repair: boolean; json: boolean };
-  try {
-    ({ values } = parseArgs({
+  const { values } = readOptions(
+    {
       args: [...args],
       options: {
         date: { type: 'string' },
         repair: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
       },
-    }));
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message.split('. ')[0]}. ${USAGE}`);
-  }
+    },
+    USAGE,
+  );
   const { date, repair, json } = values;
   if (date === undefined) throw new UsageError(`which day? ${USAGE}`);
   const day = kstDay(date);

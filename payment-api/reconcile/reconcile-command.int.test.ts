@@ -134,7 +134,7 @@ test.each<[string, string[], Record<string, string>, RegExp]>([
     'no database',
     ['--date', '2026-01-01'],
     { OPS_DATABASE_URL: 'mysql://ops:ops@127.0.0.1:1/payment_eda' },
-    /ECONNREFUSED|pool timeout|database/,
+    /^MySQL does not answer at 127\.0\.0\.1:1: \S.*\. Is the system up \(npm start\), .*\n$/,
   ],
   [
     'default secrets in production',

@@ -7,26 +7,41 @@ import { createLog, type Logger } from '#kit/log';
 import { DatabaseUrlError } from '#prisma/connection';
 import { openDatabase } from '#prisma/database';
 import { ContractsNotPublishedError, loadSchemaIds } from '#prisma/event-schemas';
-import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
+import { DatabaseSilentError, whileDatabaseAnswers } from '#prisma/answers';
+import { closeDatabase } from '#prisma/transaction';
 import { CANCEL_SPACING_MS, reconcileConfig, type ReconcileConfig } from '../config';
 import type { TakeOverWorld } from '../payment/recover-payment';
 import { createTossClient } from '../toss/toss-client';
 import { listTransactions, PspListError, TRANSACTION_LIST_LIMITS } from '../toss/toss-transactions';
-import { readArguments, UsageError } from './arguments.rules';
+import { readArguments } from './arguments.rules';
+import type { KstDay } from './kst-day.rules';
 import type { ReadingWorld } from './compare-day';
 import { reconcile } from './reconcile';
 import { reconciliationJson, reconciliationText } from './reconcile.view';
 
 // Exit status as `diff` has it: 0 no difference, 1 differences remain, 2 not compared.
 
-const EXPECTED = [UsageError, ConfigError, DatabaseUrlError, PspListError, ContractsNotPublishedError];
-const isUnreachable = (error: unknown): boolean =>
-  isDatabaseUnavailable(error) ||
-  /pool timeout|ECONNREFUSED|Access denied|Unknown database/i.test(String(error));
-
+const EXPECTED = [
+  DatabaseSilentError,
+  ConfigError,
+  DatabaseUrlError,
+  PspListError,
+  ContractsNotPublishedError,
+];
 async function main(): Promise<number> {
   const { day, repair, json } = readArguments(process.argv.slice(2), systemClock());
   const config = reconcileConfig(repair);
+  return await whileDatabaseAnswers(
+    () => config.booksUrl,
+    () => run(config, day, { repair, json }),
+  );
+}
+
+async function run(
+  config: ReconcileConfig,
+  day: KstDay,
+  { repair, json }: { repair: boolean; json: boolean },
+): Promise<number> {
   const log = createLog('reconcile', config.logLevel, process.stderr);
   const books = openDatabase(config.booksUrl, 1);
   const repairing = repair ? openDatabase(config.databaseUrl, 2) : undefined;
@@ -70,4 +85,4 @@ async function repairingWorld(
   };
 }
 
-runCommand(main, { expected: EXPECTED, isExpected: isUnreachable, exitCode: () => 2 });
+runCommand(main, { expected: EXPECTED, exitCode: () => 2 });
