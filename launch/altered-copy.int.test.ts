@@ -188,24 +188,59 @@ test('When the event comes again before anybody has looked, then each letter’s
   await expectDone(orderId, 3);
 });
 
+test('When the event comes again before anybody has looked, then one is redriven, and closing the other gives nothing up', async () => {
+  const { orderId, copy, real } = await parkedBehind('payment', () => Buffer.from('no Avro at all'));
+  await deliverAll(orderId, 'payment');
+  const [, , again] = await lettersOf(orderId);
+  expect([again?.rivals, again?.twins]).toEqual([[copy.id], [real.id]]);
+  expect((await resolveByHand(ops, again?.id ?? '', { by, reason: 'came twice' })).gaveUp).toBeNull();
+  await follow(real);
+  await expectDone(orderId, 3);
+});
+
+test('When only an altered copy has come, then closing it does not pass for the end of the matter', async () => {
+  const { orderId } = await api.paid([1, 4]);
+  const [row] = await outboxOf(orderId, 'payment');
+  await deliver(messageOf(row, { value: Buffer.from('no Avro at all') }));
+  const [copy] = await lettersOf(orderId);
+  expect(copy?.advice).toContain('What was published has not been taken, and closing this does not bring it');
+  expect(await follow(copy as ShownLetter)).toEqual([`resolve ${copy?.id} --reason TEXT`]);
+  await deliver(messageOf(row));
+  const [, real] = await lettersOf(orderId);
+  expect(await follow(real as ShownLetter)).toEqual([`redrive ${real?.id}`]);
+  await expectDone(orderId);
+});
+
+test('When its number was given up before the event came, then it is said that nothing was booked', async () => {
+  const { orderId } = await api.paid([1, 4]);
+  const [row] = await outboxOf(orderId, 'payment');
+  await deliver(messageOf(row, { value: Buffer.from('no Avro at all') }));
+  const [copy] = await lettersOf(orderId);
+  await resolveByHand(ops, copy?.id ?? '', { by, reason: 'lost', seq: seqRange('1') });
+  await deliver(messageOf(row));
+  const [, real] = await lettersOf(orderId);
+  expect(real?.advice).toMatch(/^Its number was given up, and nothing was booked under it: .* paid by hand/);
+  expect(await follow(real as ShownLetter)).toEqual([`resolve ${real?.id} --reason TEXT`]);
+});
+
 describe('A well-formed copy with other money', () => {
   const nobody = 900_000_000;
+  const nobodyElse = 900_000_001;
   /** The first line's money goes to somebody else. */
-  async function toNobody(value: Buffer): Promise<Buffer> {
+  const toSeller = (sellerNo: number) => async (value: Buffer) => {
     const event = await decode(value);
     if (event.record !== 'payment.PaymentConfirmed') throw new Error(event.record);
     const [first, ...others] = event.value.lines;
     if (first === undefined) throw new Error('no line');
-    return encode(event.record, { ...event.value, lines: [{ ...first, sellerNo: nobody }, ...others] });
-  }
+    return encode(event.record, { ...event.value, lines: [{ ...first, sellerNo }, ...others] });
+  };
+  const appear = (sellerNo: number) =>
+    api.database.administer('INSERT INTO sellers (no, seller_id) VALUES (?, ?)', [sellerNo, randomUUID()]);
 
   it('When all is redriven after its reason is gone, then only the published event is, and the copy stays', async () => {
-    const { orderId, copy, real } = await parkedBehind('payment', toNobody);
+    const { orderId, copy, real } = await parkedBehind('payment', toSeller(nobody));
     expect(copy.error).toBe(`there is no seller ${nobody}`);
-    await api.database.administer('INSERT INTO sellers (no, seller_id) VALUES (?, ?)', [
-      nobody,
-      randomUUID(),
-    ]);
+    await appear(nobody);
     const report = await redriveAll({ db: ops, ids: systemIds, by });
     expect(report.left.map(({ id }) => id)).toEqual([copy.id]);
     expect(report.left[0]?.reason).toBe('other bytes than these were published as number 1 of its order');
@@ -215,6 +250,20 @@ describe('A well-formed copy with other money', () => {
     expect(showText(shown)).toMatch(/It cannot be redriven: other bytes .* Resolve it by hand/);
     expect(await follow(shown)).toEqual([`resolve ${copy.id} --reason TEXT`]);
     await expectDone(orderId);
+  });
+
+  it('When the outbox was purged, then neither is redriven until the copy is closed', async () => {
+    const { orderId, copy, real } = await parkedBehind('payment', toSeller(nobodyElse));
+    const [row] = await outboxOf(orderId, 'payment');
+    await api.database.administer('DELETE FROM outbox WHERE id = ?', [row.id]);
+    await appear(nobodyElse);
+    const report = await redriveAll({ db: ops, ids: systemIds, by });
+    expect([report.redriven, report.left.map(({ id }) => id)]).toEqual([[], [copy.id, real.id]]);
+    await resolveByHand(ops, copy.id, { by, reason: 'an altered copy', seq: null });
+    await redriveOne({ db: ops, ids: systemIds, by }, real.id, { again: false });
+    await deliverRedriven(orderId, 'payment');
+    expect((await lettersOf(orderId)).map(({ status }) => status)).toEqual(['RESOLVED', 'RESOLVED']);
+    expect(await ops.walletTransaction.count({ where: { orderId } })).toBe(2);
   });
 
   it('When it has been booked, then redriving the event parks it again, and the advice does not say so', async () => {

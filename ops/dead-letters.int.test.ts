@@ -84,6 +84,20 @@ async function parked(over: Parked = {}): Promise<{ id: string; orderId: string;
   return { id, orderId: orderId ?? '', eventId: letter.eventId };
 }
 
+/** The payment side has come so far with the order, of which the wallet side has published as much. */
+async function taken(orderId: string, seq: number): Promise<void> {
+  await database.administer(
+    `INSERT INTO payment_events (member_no, order_id, order_name, total_amount, last_event_seq, acknowledged_events)
+     VALUES (1, ?, 'x', 1, 9, ?) ON DUPLICATE KEY UPDATE acknowledged_events = VALUES(acknowledged_events)`,
+    [orderId, seq],
+  );
+  await database.administer(
+    `INSERT INTO settlements (order_id, last_seq_in, last_seq_out) VALUES (?, ?, ?)
+     ON DUPLICATE KEY UPDATE last_seq_in = VALUES(last_seq_in), last_seq_out = VALUES(last_seq_out)`,
+    [orderId, seq, seq],
+  );
+}
+
 const row = (id: string) => database.db.deadLetter.findUniqueOrThrow({ where: { id } });
 const outboxOf = (id: string) =>
   database.db.outbox.findMany({ where: { redriveOf: id }, orderBy: { no: 'asc' } });
@@ -186,7 +200,7 @@ describe('dlq list and show', () => {
 
 describe('dlq redrive', () => {
   it('When a message is redriven, then its bytes leave once more as a new event, and it is written down who did it', async () => {
-    const { id, orderId } = await parked({ seq: 4 });
+    const { id, orderId } = await parked();
     const { redriven } = await one(id);
     const [event, ...others] = await outboxOf(id);
     expect(others).toEqual([]);
@@ -195,7 +209,7 @@ describe('dlq redrive', () => {
       aggregateType: 'wallet',
       aggregateId: orderId,
       aggregateSeq: null,
-      eventSeq: 4,
+      eventSeq: 1,
       eventType: 'wallet.PaymentSettled',
       idempotencyKey: `redrive:${id}:1`,
       traceparent: TRACE,
@@ -273,6 +287,44 @@ describe('dlq redrive', () => {
     await one(first.id);
     await one(second.id);
     expect(await row(second.id)).toMatchObject({ status: 'REDRIVING' });
+  });
+
+  it('When an earlier number of the order has not been taken, then it would be parked again, and stays', async () => {
+    const { id, orderId } = await parked({ seq: 3, error: 'held: sequence 3 arrived, but 1 is missing' });
+    await expect(one(id)).rejects.toThrow(
+      'it would be parked again: number 1 of its order has not been taken',
+    );
+    await taken(orderId, 1);
+    await expect(one(id)).rejects.toThrow('number 2 of its order has not been taken');
+    expect((await showDeadLetter(world.db, decode, id)).advice).toMatch(
+      /^An earlier event .* has not arrived/,
+    );
+    await taken(orderId, 2);
+    expect((await showDeadLetter(world.db, decode, id)).advice).toBe(
+      `Every earlier event of the order has been taken by now. Redrive it: npm run dlq -- redrive ${id}.`,
+    );
+    expect((await one(id)).redriven).toHaveLength(1);
+  });
+
+  it('When the missing number was given up, then what comes after it is redriven', async () => {
+    const first = await parked({ payload: Buffer.from('junk!') });
+    const third = await parked({ orderId: first.orderId, seq: 3 });
+    await resolveByHand(world.db, first.id, { by: 'minji', reason: 'lost', seq: seqRange('1-2') });
+    expect((await one(third.id)).redriven).toHaveLength(1);
+  });
+
+  it('When two claim a number with different bytes and the outbox has neither, then both stay until one is closed', async () => {
+    await clear();
+    const copy = await parked({ error: 'there is no seller 9', payload: settled(randomUUID()) });
+    const real = await parked({ orderId: copy.orderId, error: 'another content has come as event x before' });
+    const { redriven, left } = await redriveAll(world);
+    expect([redriven, left.map(({ id }) => id)]).toEqual([[], [copy.id, real.id]]);
+    expect(left[0]?.reason).toContain(`${real.id} has other bytes under the same number`);
+    const { advice } = await showDeadLetter(world.db, decode, copy.id);
+    expect(advice).toContain(`Two contents claim its place`);
+    expect(advice).toContain(`npm run dlq -- show ${real.id}`);
+    await resolveByHand(world.db, copy.id, { by: 'minji', reason: 'forged', seq: null });
+    expect((await redriveAll(world)).redriven.map(({ id }) => id)).toEqual([real.id]);
   });
 
   it('When a resolved one is redriven, then it is said who resolved it', async () => {
@@ -388,10 +440,34 @@ describe('dlq resolve', () => {
   });
 
   it('When an altered copy has left once more, then its own redriven event does not make it the published one', async () => {
-    const { id, orderId } = await parked({ seq: 2, payload: settled(randomUUID()) });
+    const { id, orderId } = await parked({ payload: settled(randomUUID()) });
     await one(id);
-    await publish(randomUUID(), orderId, 2);
+    await publish(randomUUID(), orderId, 1);
     expect((await resolveByHand(world.db, id, { by: 'minji', reason: 'junk' })).gaveUp).toBeNull();
+  });
+
+  it('When the same bytes are parked twice, then closing one gives nothing up, and closing the last does', async () => {
+    const first = await parked();
+    const again = await parked({ orderId: first.orderId, eventId: 'wallet:3:78' });
+    await publish(first.eventId, first.orderId, 1);
+    const shown = await showDeadLetter(world.db, decode, again.id);
+    expect([shown.rivals, shown.twins]).toEqual([[], [first.id]]);
+    expect(shown.advice).toContain(`The same bytes are parked as ${first.id}: see to one of them`);
+    const close = (id: string) => resolveByHand(world.db, id, { by: 'minji', reason: 'came twice' });
+    expect((await close(again.id)).gaveUp).toBeNull();
+    expect((await close(first.id)).gaveUp).toEqual({ fromSeq: 1, toSeq: 1 });
+  });
+
+  it('When a number was taken, or never published, then it cannot be given up', async () => {
+    const { id, orderId } = await parked({ seq: 3 });
+    await taken(orderId, 2);
+    await database.administer('UPDATE settlements SET last_seq_out = 3 WHERE order_id = ?', [orderId]);
+    const close = (seq: string) =>
+      resolveByHand(world.db, id, { by: 'minji', reason: 'lost', seq: seqRange(seq) });
+    await expect(close('2')).rejects.toThrow('number 2 is not missing: its order has been taken up to 2');
+    await expect(close('3-4')).rejects.toThrow('number 4 was never published: its order has come to 3');
+    expect(await row(id)).toMatchObject({ status: 'OPEN' });
+    expect((await close('3')).gaveUp).toEqual({ fromSeq: 3, toSeq: 3 });
   });
 
   it('When it is said which numbers are lost, then those are given up', async () => {

@@ -1,4 +1,5 @@
 import { PAYLOAD_BYTES_MAX } from '#contracts/topics';
+import { nextSeq, type DeadLetterState } from '#prisma/dead-letters.rules';
 import { CommandError } from './command';
 
 const PAYLOAD_BYTES_MIN = 5;
@@ -46,26 +47,48 @@ export interface Advised {
   origin: Origin;
   /** The consumer has taken this very content, from another message. */
   isTaken: boolean;
+  /** The consumer has taken something under its number. */
+  isBooked: boolean;
   /** The consumer has gone past its number. */
   isPassed: boolean;
-  /** Other parked messages that claim its place. */
+  /** Every earlier number has been taken, or given up. */
+  isDue: boolean;
+  /** Other parked messages of its number, with other bytes. */
   rivals: readonly string[];
+  /** Other parked messages of its number, with the same bytes. */
+  twins: readonly string[];
 }
+
+const dlq = (command: string, ids: readonly string[]): string =>
+  ids.map((id) => `npm run dlq -- ${command.replace('ID', id)}`).join(', ');
+const SHOW = 'show ID';
+const REDRIVE = 'redrive ID';
+const CLOSE = 'resolve ID --reason TEXT';
 
 /** What an operator can do about a message that was parked for this reason. */
 export function adviceFor(letter: Advised): string {
-  const { error, origin } = letter;
-  if (origin === 'altered') return adviceOnAlteredCopy(letter);
+  const { id, isTaken, origin, twins } = letter;
+  if (isTaken)
+    return `This very content has been taken under its number: nothing is missing. Close it: ${dlq(CLOSE, [id])}.`;
+  const advice = origin === 'altered' ? adviceOnAlteredCopy(letter) : adviceByReason(letter);
+  if (twins.length === 0) return advice;
+  return `${advice} The same bytes are parked as ${twins.join(', ')}: see to one of them; what is left can be closed then without loss.`;
+}
+
+function adviceByReason(letter: Advised): string {
+  const { id, error, rivals, origin, isDue } = letter;
+  if (rivals.length > 0 || /another content/.test(error)) return adviceOnTwoContents(letter);
   if (/^held:|is missing$/.test(error)) {
-    return 'An earlier event of the order has not arrived. Once it has been taken, redrive this one. If it is lost for good, resolve with --seq gives its number up.';
+    return isDue
+      ? `Every earlier event of the order has been taken by now. Redrive it: ${dlq(REDRIVE, [id])}.`
+      : 'An earlier event of the order has not arrived. Once it has been taken, redrive this one. If it is lost for good, resolve with --seq gives its number up.';
   }
   if (/behind/.test(error)) return 'An earlier message of the order is parked: see to that one first.';
   if (/no seller/.test(error)) return 'Make the seller, then redrive.';
-  if (/another content/.test(error)) {
-    return adviceOnTwoContents(letter);
-  }
   if (/schema|Avro|no value|unknown record/.test(error)) {
-    return 'The bytes could not be read. If a newer version of this consumer can, deploy it and redrive; otherwise resolve.';
+    return origin === 'unknown'
+      ? `The bytes could not be read, and the outbox has nothing under its number: unless that was purged, it is no event of ours. Close it: ${dlq(CLOSE, [id])}.`
+      : 'The bytes could not be read. If a newer version of this consumer can, deploy it and redrive; otherwise resolve.';
   }
   if (/MySQL error 1062|was not credited|unknown cancel/.test(error)) {
     return 'It contradicts what is booked already. Compare with npm run trace before you resolve it.';
@@ -73,25 +96,25 @@ export function adviceFor(letter: Advised): string {
   return 'Remove the reason and redrive, or resolve it by hand.';
 }
 
-const dlq = (command: string, ids: readonly string[]): string =>
-  ids.map((id) => `npm run dlq -- ${command.replace('ID', id)}`).join(', ');
-const SHOW = 'show ID';
-const CLOSE = 'resolve ID --reason TEXT';
-
-function adviceOnAlteredCopy({ id, rivals }: Advised): string {
+function adviceOnAlteredCopy({ id, rivals, isBooked, isPassed }: Advised): string {
   const other =
     rivals.length === 0 ? '' : ` Then see to the other message of its number: ${dlq(SHOW, rivals)}.`;
-  return `Other bytes were published under its number: this is an altered copy. Close it: ${dlq(CLOSE, [id])}.${other}`;
+  // Whoever closes it must not believe that all is well.
+  const missing =
+    isBooked || isPassed || rivals.length > 0
+      ? ''
+      : ' What was published has not been taken, and closing this does not bring it: npm run audit tells whether it is still to come.';
+  return `Other bytes were published under its number: this is an altered copy. Close it: ${dlq(CLOSE, [id])}.${other}${missing}`;
 }
 
 /** One of the two is a corrupted or forged copy: only the other may ever be booked. */
-function adviceOnTwoContents({ id, orderId, origin, isTaken, isPassed, rivals }: Advised): string {
-  const redriveThis = dlq('redrive ID', [id]);
+function adviceOnTwoContents({ id, orderId, origin, isBooked, isPassed, rivals }: Advised): string {
+  const redriveThis = dlq(REDRIVE, [id]);
   const closeThis = dlq(CLOSE, [id]);
-  if (isTaken)
-    return `This very content has been taken under its number: nothing is missing. Close it: ${closeThis}.`;
   if (isPassed) {
     const trace = `npm run trace -- ${orderId}`;
+    if (!isBooked)
+      return `Its number was given up, and nothing was booked under it: redriven, it is parked again. Look (${trace}); if what it says is true, it has to be paid by hand. Then ${closeThis}.`;
     return origin === 'published'
       ? `This is what was published, but its order has gone on with another content: redriven, it is parked again. Compare (${trace}), set right by hand what was booked, and then ${closeThis}.`
       : `The number was taken by another content: one of both is wrong. Compare (${trace}), and when this one is not wanted, ${closeThis}.`;
@@ -102,7 +125,7 @@ function adviceOnTwoContents({ id, orderId, origin, isTaken, isPassed, rivals }:
       : `This is what was published under its number; another message claims the place. Compare: ${dlq(SHOW, rivals)}. Close the other first: ${dlq(`${CLOSE} --seq none`, rivals)}. Then redrive this one: ${redriveThis}.`;
   }
   const compare = rivals.length === 0 ? 'npm run dlq -- list --all' : dlq(SHOW, rivals);
-  return `Two contents claim its place, and the outbox has neither. Compare with the other: ${compare}. Close the wrong one first (${CLOSE} --seq none), then redrive the right one (redrive ID); this one: ${closeThis}, or ${redriveThis}.`;
+  return `Two contents claim its place, and the outbox has neither. Compare with the other: ${compare}. Close the wrong one first (${CLOSE} --seq none), then redrive the right one (${REDRIVE}); this one: ${closeThis}, or ${redriveThis}.`;
 }
 
 /** Numbers of a sequence, both ends included. */
@@ -130,4 +153,19 @@ export function forTheRecord(what: string, text: string | undefined, charactersM
   if (trimmed.length > charactersMax)
     throw new CommandError(`${what} is longer than ${charactersMax} characters`);
   return trimmed;
+}
+
+/**
+ * The first number before `seq` of which its consumer would say that it is missing: not taken, not given up, and not on
+ * its way by another letter.
+ */
+export function firstMissing(
+  seq: number,
+  lastSeq: number,
+  siblings: readonly DeadLetterState[],
+): number | undefined {
+  const underWay = new Set(siblings.flatMap((letter) => (letter.status === 'RESOLVED' ? [] : [letter.seq])));
+  let next = nextSeq(lastSeq, siblings);
+  while (next < seq && underWay.has(next)) next = nextSeq(next, siblings);
+  return next < seq ? next : undefined;
 }

@@ -168,6 +168,30 @@ export async function originOf(db: Reader, { no, topic, orderId, seq }: Letter):
   return Number(row.isSame) === 1 ? 'published' : 'altered';
 }
 
+/** Another letter of the same consumer, order and number that nobody has resolved. */
+export interface Claim {
+  id: string;
+  /** With the very same bytes. */
+  isSame: boolean;
+}
+
+export async function claimsOf(db: Reader, { no }: Letter): Promise<Claim[]> {
+  const rows = await db.$queryRaw<{ id: string; isSame: bigint | number }[]>`
+    SELECT other.id, other.payload <=> d.payload AS isSame
+    FROM dead_letters d JOIN dead_letters other ON other.consumer = d.consumer
+      AND other.aggregate_id = d.aggregate_id AND other.event_seq = d.event_seq AND other.no <> d.no
+    WHERE d.no = ${no} AND other.status <> 'RESOLVED' ORDER BY other.no`;
+  return rows.map(({ id, isSame }) => ({ id, isSame: Number(isSame) === 1 }));
+}
+
+/** Has its consumer taken anything under its number, whatever the bytes? */
+export async function isBooked(db: Reader, { consumer, orderId, seq }: Letter): Promise<boolean> {
+  const rows = await db.$queryRaw<unknown[]>`
+    SELECT 1 FROM inbox
+    WHERE consumer = ${consumer} AND aggregate_id = ${orderId} AND event_seq = ${seq} AND applied LIMIT 1`;
+  return rows.length > 0;
+}
+
 /** Has its consumer taken this very content under its number, from another message? */
 export async function isTaken(db: Reader, { no, consumer, orderId, seq }: Letter): Promise<boolean> {
   const rows = await db.$queryRaw<unknown[]>`
@@ -186,4 +210,15 @@ export async function lastSeqOf(db: Reader, { consumer, orderId }: Letter): Prom
       : await db.$queryRaw<{ last: number }[]>`
           SELECT last_seq_in AS last FROM settlements WHERE order_id = ${orderId}`;
   return Number(rows[0]?.last ?? 0);
+}
+
+/** How many events of its order were published for the letter's consumer; undefined for an order that is not there. */
+export async function publishedSeqOf(db: Reader, { consumer, orderId }: Letter): Promise<number | undefined> {
+  const rows =
+    consumer === PAYMENT_SERVICE
+      ? await db.$queryRaw<{ last: number }[]>`
+          SELECT last_seq_out AS last FROM settlements WHERE order_id = ${orderId}`
+      : await db.$queryRaw<{ last: number }[]>`
+          SELECT last_event_seq AS last FROM payment_events WHERE order_id = ${orderId}`;
+  return rows[0] === undefined ? undefined : Number(rows[0].last);
 }

@@ -64,7 +64,7 @@ function headerValueText(value: StoredHeader[1]): string {
 }
 
 export function showText(letter: ShownLetter): string {
-  const { payload, headers, key, behind, rivals, waiting, lastSeq, dueSeq } = letter;
+  const { payload, headers, key, behind, rivals, twins, waiting, lastSeq, dueSeq } = letter;
   const section = (title: string, lines: string[]): string[] =>
     lines.length === 0 ? [] : [`\n${title}`, ...lines.map((line) => `  ${line}`)];
   const shown = payload?.subarray(0, HEX_BYTES_SHOWN).toString('hex') ?? '';
@@ -80,7 +80,8 @@ export function showText(letter: ShownLetter): string {
     `  order      ${letter.orderId ?? 'none'}, number ${letter.seq ?? 'none'}; taken up to ${lastSeq}, due is ${dueSeq}`,
     ...(behind === null ? [] : [`  behind     ${behind}`]),
     ...(rivals.length === 0 ? [] : [`  rivals     ${rivals.join(', ')}`]),
-    `  bytes      ${ORIGIN_TEXT[letter.origin]}`,
+    ...(twins.length === 0 ? [] : [`  twins      ${twins.join(', ')}`]),
+    ...(letter.seq === null ? [] : [`  bytes      ${ORIGIN_TEXT[letter.origin]}`]),
     ...(waiting === 0 ? [] : [`  before     ${waiting} later messages of its order`]),
     ...(letter.status === 'RESOLVED'
       ? []
@@ -113,7 +114,7 @@ export function resolvedText({ id, resolvedBy, gaveUp, waiting }: Resolved): str
   const what =
     gaveUp === null
       ? 'nothing of the order’s sequence was given up'
-      : `${rangeText(gaveUp)} of the order was given up`;
+      : `${rangeText(gaveUp)} of the order ${gaveUp.fromSeq === gaveUp.toSeq ? 'was' : 'were'} given up`;
   const rest = waiting === 0 ? '' : `\n${waiting} messages of the same order are still parked: redrive them`;
   return `${id} is resolved by ${resolvedBy}; ${what}${rest}`;
 }

@@ -8,7 +8,7 @@ import { headerText, type StoredHeader } from '#prisma/stored-headers';
 import { letterBefore, nextSeq } from '#prisma/dead-letters.rules';
 import { inTransaction } from '#prisma/transaction';
 import { CommandError } from './command';
-import { adviceFor, whyNotRedrivable, type Origin, type SeqRange } from './dead-letters.rules';
+import { adviceFor, firstMissing, whyNotRedrivable, type Origin, type SeqRange } from './dead-letters.rules';
 import * as store from './dead-letters.store';
 import type { Action, Letter } from './dead-letters.store';
 
@@ -36,8 +36,9 @@ export interface ShownLetter extends Letter {
   dueSeq: number;
   /** The letter of the same order that has to be dealt with before. */
   behind: string | null;
-  /** Other letters of the order that claim the same number, or have none, and are not resolved. */
+  /** Other letters of its number that are not resolved: with other bytes, and with the same. */
   rivals: string[];
+  twins: string[];
   /** Later messages of the order that wait behind this one. */
   waiting: number;
   whyNotRedrivable: string | null;
@@ -55,8 +56,13 @@ export async function showDeadLetter(db: Database, decode: Decode, id: string): 
   const own = siblings.find((sibling) => sibling.id === id);
   const lastSeq = orderId === null ? 0 : await store.lastSeqOf(db, letter);
   const [origin, isTaken] = [await store.originOf(db, letter), await store.isTaken(db, letter)];
+  const claims = await store.claimsOf(db, letter);
+  const others = (isSame: boolean): string[] =>
+    claims.filter((claim) => claim.isSame === isSame).map((claim) => claim.id);
+  const [rivals, twins] = [others(false), others(true)];
+  const isBooked = await store.isBooked(db, letter);
   const open = siblings.filter((sibling) => sibling.status !== 'RESOLVED' && sibling !== own);
-  const rivals = open.filter((other) => other.seq === null || other.seq === seq).map((other) => other.id);
+  const dueSeq = nextSeq(lastSeq, siblings);
   return {
     ...letter,
     headers,
@@ -65,12 +71,22 @@ export async function showDeadLetter(db: Database, decode: Decode, id: string): 
     decoded: await decodeOrSay(decode, payload),
     origin,
     lastSeq,
-    dueSeq: nextSeq(lastSeq, siblings),
+    dueSeq,
     behind: (seq === null ? undefined : letterBefore(seq, own, siblings))?.id ?? null,
     rivals,
+    twins,
     waiting: open.filter((sibling) => seq === null || (sibling.seq ?? 0) > seq).length,
     whyNotRedrivable: whyNotRedrivable({ ...letter, origin }) ?? null,
-    advice: adviceFor({ ...letter, origin, isTaken, isPassed: seq !== null && seq <= lastSeq, rivals }),
+    advice: adviceFor({
+      ...letter,
+      origin,
+      isTaken,
+      isBooked,
+      isPassed: seq !== null && seq < dueSeq,
+      isDue: seq === dueSeq,
+      rivals,
+      twins,
+    }),
     actions: await store.actionsOf(db, letter.no),
   };
 }
@@ -144,15 +160,22 @@ function refuseUnlessOpen(letter: Letter, again: boolean): void {
 
 async function whyNotNow(tx: Tx, letter: Letter): Promise<string | undefined> {
   const { id, consumer, orderId, seq } = letter;
-  const reason = whyNotRedrivable({ ...letter, origin: await store.originOf(tx, letter) });
+  const origin = await store.originOf(tx, letter);
+  const reason = whyNotRedrivable({ ...letter, origin });
   if (reason !== undefined || orderId === null || seq === null) return reason;
+  const rival = (await store.claimsOf(tx, letter)).find(({ isSame }) => !isSame);
+  if (origin !== 'published' && rival !== undefined)
+    return `${rival.id} has other bytes under the same number, and the outbox does not say which were published; resolve the wrong one with --seq none`;
   const siblings = await deadLettersOf(tx, consumer, [orderId]);
   const open = siblings.filter(({ status }) => status === 'OPEN');
   const own = open.find((sibling) => sibling.id === id);
   const before = letterBefore(seq, own, open);
-  return before === undefined
+  if (before !== undefined)
+    return `it would wait behind ${before.id} of the same order; redrive or resolve that first`;
+  const missing = firstMissing(seq, await store.lastSeqOf(tx, letter), siblings);
+  return missing === undefined
     ? undefined
-    : `it would wait behind ${before.id} of the same order; redrive or resolve that first`;
+    : `it would be parked again: number ${missing} of its order has not been taken`;
 }
 
 async function redrive(tx: Tx, { ids, by }: RedriveWorld, letter: Letter): Promise<Redriven> {
@@ -220,11 +243,11 @@ export interface Resolved {
 
 /**
  * Closes a dead letter by hand; nothing of its message is ever booked. By default it gives up its own number if it has
- * the bytes that were published under it, and none otherwise: closing somebody's junk must not hide that the real event
- * is missing.
+ * the bytes that were published under it and nobody else has them, and none otherwise: closing somebody's junk, or one of
+ * two copies, must not hide that the real event is missing.
  *
  * @param options.seq numbers to give up instead
- * @throws CommandError when it is closed already
+ * @throws CommandError when it is closed already, and for numbers that were taken, or never published
  */
 export function resolveByHand(
   db: Database,
@@ -235,6 +258,7 @@ export function resolveByHand(
     const letter = await store.lockLetter(tx, id);
     if (letter === undefined) throw new CommandError(`there is no dead letter ${id}`);
     refuseUnlessOpen(letter, true);
+    if (seq !== undefined && seq !== null) await refuseUnlessMissing(tx, letter, seq);
     const gaveUp = seq === undefined ? await ownNumber(tx, letter) : seq;
     await store.markResolved(tx, letter.no, { by, reason, gaveUp });
     await store.recordAction(tx, letter.no, { action: 'RESOLVE', by, reason, eventId: null });
@@ -245,9 +269,20 @@ export function resolveByHand(
   });
 }
 
+async function refuseUnlessMissing(tx: Tx, letter: Letter, { fromSeq, toSeq }: SeqRange): Promise<void> {
+  const lastSeq = await store.lastSeqOf(tx, letter);
+  if (fromSeq <= lastSeq)
+    throw new CommandError(`number ${fromSeq} is not missing: its order has been taken up to ${lastSeq}`);
+  const published = await store.publishedSeqOf(tx, letter);
+  if (published !== undefined && toSeq > published)
+    throw new CommandError(`number ${toSeq} was never published: its order has come to ${published}`);
+}
+
 async function ownNumber(tx: Tx, letter: Letter): Promise<SeqRange | null> {
   const { seq } = letter;
   if (seq === null || (await store.originOf(tx, letter)) !== 'published') return null;
-  // What was taken from another message is not lost.
-  return (await store.isTaken(tx, letter)) ? null : { fromSeq: seq, toSeq: seq };
+  // What was taken from another message, or is still parked as another, is not lost.
+  if (await store.isTaken(tx, letter)) return null;
+  const isParkedElsewhere = (await store.claimsOf(tx, letter)).some(({ isSame }) => isSame);
+  return isParkedElsewhere ? null : { fromSeq: seq, toSeq: seq };
 }

@@ -13,7 +13,8 @@ import { deadLetterJson, listText, redriveText, resolvedText, showText } from '.
 
 const USAGE = `npm run dlq -- list [--all] [--limit N]           messages that consumers have parked; --all: resolved ones too
 npm run dlq -- show ID                            one of them: why, its bytes decoded, what can be done
-npm run dlq -- redrive ID [--again] | --all       publish again, in order; exit 1 while some cannot be
+npm run dlq -- redrive ID [--again] | --all       publish again, in order; exit 1 while some cannot be; --again: also what
+                                                  is on its way already
 npm run dlq -- resolve ID --reason TEXT [--seq N|N-M|none]
                                                   close by hand; --seq: the numbers of the order that are given up
 Every command takes --json; redrive and resolve take --by NAME (otherwise OPERATOR, or the system's user).`;
