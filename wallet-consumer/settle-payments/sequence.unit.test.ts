@@ -9,11 +9,11 @@ let nextEvent = 0;
 
 function event(
   seq: number,
-  over: { content?: string; redriveOf?: string; problem?: string } = {},
+  over: { content?: string; redriveOf?: string; problem?: string; cause?: 'invalid' | 'conflict' } = {},
 ): PaymentEvent {
   nextEvent += 1;
   const id = `00000000-0000-7000-8000-${String(nextEvent).padStart(12, '0')}`;
-  const { content = `content of ${seq}`, redriveOf, problem } = over;
+  const { content = `content of ${seq}`, redriveOf, problem, cause = 'invalid' } = over;
   const arriving = readHeaders({
     topic: 'payment',
     partition: 0,
@@ -28,7 +28,7 @@ function event(
     content:
       problem === undefined
         ? { booking: { type: 'CREDIT', orderId: ORDER, currency: 'KRW', shares } }
-        : { problem, cause: 'invalid' },
+        : { problem, cause },
   };
 }
 
@@ -109,6 +109,20 @@ describe('the sequence of an order', () => {
       'repeated',
       'park:conflict',
     ]);
+  });
+
+  it('When the id was an altered copy’s, then the event parks; once its content is settled, it is repeated', () => {
+    const idTaken = { problem: 'another content has come as its event before', cause: 'conflict' } as const;
+    expect(outcomes([event(1, idTaken)])).toEqual(['park:conflict']);
+    const orders = new Map([[ORDER, { lastSeqIn: 1, lastSeqOut: 1 }]]);
+    const settledHashes = new Map([[`${ORDER}#1`, new Set([event(1).payloadHash])]]);
+    expect(outcomes([event(1, idTaken)], known({ orders, settledHashes }))).toEqual(['repeated']);
+    const other = event(1, { ...idTaken, content: 'other' });
+    expect(outcomes([other], known({ orders, settledHashes }))).toEqual(['park:conflict']);
+    // Within one batch: the redriven event is settled, and then it comes once more under the id that was taken.
+    const deadLetters = [letter({ status: 'REDRIVING' })];
+    const redriven = event(1, { redriveOf: LETTER });
+    expect(outcomes([redriven, event(1, idTaken)], known({ deadLetters }))).toEqual(['settle', 'repeated']);
   });
 
   it('When a dead letter of a later number is open, then earlier numbers are not blocked by it', () => {
