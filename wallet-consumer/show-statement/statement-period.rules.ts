@@ -37,7 +37,16 @@ const endOfPeriod = (isLast: boolean) =>
     .optional();
 
 /** `from` (included; the wallet's beginning without it) and `to` (a day included, a moment excluded; now without it). */
-export const periodParameters = { from: endOfPeriod(false), to: endOfPeriod(true) };
+export const periodParameters = {
+  from: endOfPeriod(false).meta({
+    description:
+      'First day of Korea (2026-11-01), or first moment with its offset; the wallet’s beginning when absent.',
+  }),
+  to: endOfPeriod(true).meta({
+    description:
+      'Last day of Korea, which is part of the period, or the moment before which it ends; now when absent.',
+  }),
+};
 
 export interface Period {
   from?: Date | undefined;
