@@ -1,11 +1,13 @@
-import { parseArgs } from 'node:util';
 import pc from 'picocolors';
+import { readOptions, UsageError } from '#kit/arguments';
 import { onInterruption } from '#stack/interruption';
 import { checkModel, requireChecker, ToolMissingError, type ModelVerdict } from './model.checker';
 import { MUTANTS, SOUND, type ModelCheck } from './model.checks';
 import { propertiesOf } from './model.text';
 import { print } from './screen';
 
+const USAGE = `npm run model [-- --json]
+Checks every interleaving of the protocol's model (docs/model), and that each mutant is found.`;
 const NAME_WIDTH = 11;
 const TITLE_WIDTH = 90;
 
@@ -52,7 +54,7 @@ async function checkAll(
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+  const { values } = readOptions({ options: { json: { type: 'boolean', default: false } } }, USAGE);
   const { json } = values;
   const signal = onInterruption((text) => void process.stderr.write(`${text}\n`));
   await requireChecker();
@@ -76,6 +78,10 @@ main().then(
   (exitCode) => process.exit(exitCode),
   (error: unknown) => {
     const { name, message, stack } = error as Error;
+    if (error instanceof UsageError) {
+      process.stderr.write(`${message}\n`);
+      process.exit(error.isAsked ? 0 : 1);
+    }
     const isInterrupted = name === 'AbortError';
     if (!isInterrupted)
       process.stderr.write(`${error instanceof ToolMissingError ? message : (stack ?? message)}\n`);
