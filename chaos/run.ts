@@ -120,13 +120,17 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
     count: options.shoppers,
     seed,
   });
-  const sinceMs = performance.now();
   const injections: Injection[] = [];
   const unshown = new Set<string>();
+  let sinceMs = performance.now();
   const isOver = (): boolean =>
     signal?.aborted === true ||
     isTimeOver(repertoire, injections, { minutes, elapsedMs: performance.now() - sinceMs });
   try {
+    // Faults come upon a system that works: one that has never settled an order has yet to ask for its first schema.
+    if ((await untilServed(system.urls, RECOVERY_MS_MAX)) === undefined)
+      throw new Error('no order was settled before anything was done to the system');
+    sinceMs = performance.now();
     let place = 0;
     for (const fault of scheduleOf(repertoire, seed)) {
       place += 1;

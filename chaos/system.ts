@@ -27,8 +27,7 @@ export type LinkName = (typeof LINKS)[number];
 /** Those of our processes that talk to MySQL, each by a link of its own. */
 export type Client = 'api' | 'worker' | 'wallet';
 /** Those that ask the registry, likewise. */
-export const CONSUMERS = ['wallet', 'worker'] as const;
-export type ConsumerName = (typeof CONSUMERS)[number];
+export type ConsumerName = 'wallet' | 'worker';
 export interface Links extends Record<Exclude<LinkName, 'mysql' | 'registry'>, Link> {
   /** All of the processes' links to MySQL. */
   mysql: Disturbable;

@@ -81,7 +81,7 @@ function adviceByReason(letter: Advised): string {
   if (/^held:|is missing$/.test(error)) {
     return isDue
       ? `Every earlier event of the order has been taken by now. Redrive it: ${dlq(REDRIVE, [id])}.`
-      : 'An earlier event of the order has not arrived. Once it has been taken, redrive this one. If it is lost for good, resolve with --seq gives its number up.';
+      : 'An earlier event of the order has not arrived. Once it has been taken, redrive this one. If it is lost for good, settle both by hand, and resolve this one with --seq from the missing number to its own.';
   }
   if (/behind/.test(error)) return 'An earlier message of the order is parked: see to that one first.';
   if (/no seller/.test(error)) return 'Make the seller, then redrive.';
