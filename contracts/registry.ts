@@ -8,8 +8,9 @@ import { fingerprintOf } from './records';
 
 /** Compatibility of every subject: a new version can read all old ones and is readable by all of them. */
 export const COMPATIBILITY = 'FULL_TRANSITIVE';
-/** Below a Kafka session: who waits for the registry in the middle of a chunk stays in the group. */
-const REQUEST_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Below a Kafka session: who waits for a schema in the middle of a chunk stays in the group. */
+const LOOK_UP_TIMEOUT_MS = 5_000;
 
 export interface RegistryAccess {
   /** Base of the Confluent-compatible API, for Apicurio `http://…/apis/ccompat/v7`. */
@@ -80,7 +81,7 @@ const unavailable = (access: RegistryAccess, cause: unknown): RegistryUnavailabl
 async function schemaAt(access: RegistryAccess, path: string): Promise<unknown> {
   let answer: unknown;
   try {
-    answer = await request(access, 'GET', path);
+    answer = await request(access, 'GET', path, { timeoutMs: LOOK_UP_TIMEOUT_MS });
   } catch (error) {
     if (!(error instanceof RegistryRefusal)) throw error;
     if (error.status === 404 && error.code === SCHEMA_NOT_FOUND) throw error;
@@ -95,7 +96,7 @@ async function request(
   access: RegistryAccess,
   method: string,
   path: string,
-  body?: unknown,
+  { body, timeoutMs = REQUEST_TIMEOUT_MS }: { body?: unknown; timeoutMs?: number } = {},
 ): Promise<unknown> {
   const headers: Record<string, string> = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
   if (access.username !== undefined) {
@@ -108,7 +109,7 @@ async function request(
     response = await fetch(`${access.url}${path}`, {
       method,
       headers,
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     text = await response.text();
@@ -157,7 +158,7 @@ export async function checkCompatibility(
       access,
       'POST',
       `/compatibility/subjects/${subjectPath(schema.record)}/versions?verbose=true`,
-      { schema: schema.text },
+      { body: { schema: schema.text } },
     )) as { is_compatible: boolean; messages?: string[] };
     const subjectExists = await hasSubject(access, schema.record);
     if (!subjectExists) return { verdict: 'new', messages: [] };
@@ -184,9 +185,11 @@ async function hasSubject(access: RegistryAccess, record: string): Promise<boole
  */
 export async function publishSchema(access: RegistryAccess, schema: RecordSchema): Promise<PublishedSchema> {
   const subject = subjectPath(schema.record);
-  await request(access, 'PUT', `/config/${subject}`, { compatibility: COMPATIBILITY });
-  await request(access, 'POST', `/subjects/${subject}/versions`, { schema: schema.text });
-  const found = (await request(access, 'POST', `/subjects/${subject}`, { schema: schema.text })) as {
+  await request(access, 'PUT', `/config/${subject}`, { body: { compatibility: COMPATIBILITY } });
+  await request(access, 'POST', `/subjects/${subject}/versions`, { body: { schema: schema.text } });
+  const found = (await request(access, 'POST', `/subjects/${subject}`, {
+    body: { schema: schema.text },
+  })) as {
     id: number;
     version: number;
   };

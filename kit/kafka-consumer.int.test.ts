@@ -207,6 +207,25 @@ describe('the consumer loop', () => {
     expect(seen).toEqual(names(2));
   });
 
+  it('When it is stopped during an attempt that fails then, then no pause follows', async () => {
+    const place = await newTopic();
+    await send(place.topic, names(2));
+    let calls = 0;
+    const loop = await start({
+      ...place,
+      handle: async () => {
+        calls += 1;
+        await sleep(calls < 5 ? 0 : 300);
+        throw new Error('no database');
+      },
+    });
+    // By then a pause takes seconds.
+    await until('the fifth attempt', () => calls >= 5);
+    const startedMs = Date.now();
+    await loop.stop();
+    expect(Date.now() - startedMs).toBeLessThan(1_500);
+  });
+
   it('When a chunk takes longer than the session, then the membership is kept and nothing is delivered twice', async () => {
     const place = await newTopic();
     await send(place.topic, names(2));

@@ -178,7 +178,7 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
         log.error({ err: error, attempt, pauseMs, topic, partition }, 'batch failed, will repeat');
         pause = new AbortController();
         // A group that rebalances waits for us.
-        if (lost === undefined) await sleep(pauseMs, pause.signal);
+        if (lost === undefined && !stopping.aborted) await sleep(pauseMs, pause.signal);
       }
     }
   }

@@ -220,7 +220,40 @@ test('When its number was given up before the event came, then it is said that n
   await deliver(messageOf(row));
   const [, real] = await lettersOf(orderId);
   expect(real?.advice).toMatch(/^Its number was given up, and nothing was booked under it: .* paid by hand/);
+  const world = { db: ops, ids: systemIds, by };
+  await expect(redriveOne(world, real?.id ?? '', { again: false })).rejects.toThrow(/or given up$/);
+  expect((await redriveAll(world)).left.map(({ id }) => id)).toContain(real?.id);
   expect(await follow(real as ShownLetter)).toEqual([`resolve ${real?.id} --reason TEXT`]);
+});
+
+test('When its number was given up and it comes late, then it is parked: whoever paid by hand does not pay twice', async () => {
+  const { orderId } = await api.paid([1, 4]);
+  const [row] = await outboxOf(orderId, 'payment');
+  await deliver(messageOf({ ...row, id: systemIds.eventId() }, { value: Buffer.from('no Avro at all') }));
+  const [copy] = await lettersOf(orderId);
+  await resolveByHand(ops, copy?.id ?? '', { by, reason: 'paid by hand', seq: seqRange('1') });
+  await deliver(messageOf(row));
+  const [, late] = await lettersOf(orderId);
+  expect(late).toMatchObject({ status: 'OPEN', seq: 1 });
+  expect(await follow(late as ShownLetter)).toEqual([`resolve ${late?.id} --reason TEXT`]);
+  expect(late?.error).toBe('sequence 1 was given up by hand (due is 2)');
+  const lines = await api.database.administer('SELECT no FROM wallet_transactions WHERE order_id = ?', [
+    orderId,
+  ]);
+  expect(lines).toEqual([]);
+});
+
+test('When a wallet event was given up and comes late, then it is parked, too', async () => {
+  const { orderId } = await api.paid([1, 4]);
+  await deliverAll(orderId, 'payment');
+  const [row] = await outboxOf(orderId, 'wallet');
+  await deliver(messageOf({ ...row, id: systemIds.eventId() }, { value: Buffer.from('no Avro at all') }));
+  const [copy] = await lettersOf(orderId);
+  await resolveByHand(ops, copy?.id ?? '', { by, reason: 'marked by hand', seq: seqRange('1') });
+  await deliver(messageOf(row));
+  const [, late] = await lettersOf(orderId);
+  expect(late?.error).toBe('event 1 was given up by hand (due is 2)');
+  expect(await follow(late as ShownLetter)).toEqual([`resolve ${late?.id} --reason TEXT`]);
 });
 
 describe('A well-formed copy with other money', () => {
@@ -266,7 +299,7 @@ describe('A well-formed copy with other money', () => {
     expect(await ops.walletTransaction.count({ where: { orderId } })).toBe(2);
   });
 
-  it('When it has been booked, then redriving the event parks it again, and the advice does not say so', async () => {
+  it('When it has been booked, then the event is not redriven, and one that is on its way is parked again', async () => {
     const { orderId } = await api.paid([1, 4]);
     const [row] = await outboxOf(orderId, 'payment');
     const event = await decode(row.payload);
@@ -280,8 +313,9 @@ describe('A well-formed copy with other money', () => {
     );
     expect(real?.advice).toContain(`npm run trace -- ${orderId}`);
     expect(real?.advice).not.toContain('dlq -- redrive');
-    await redriveOne({ db: ops, ids: systemIds, by }, real?.id ?? '', { again: false });
-    await deliverRedriven(orderId, 'payment');
+    const redriven = redriveOne({ db: ops, ids: systemIds, by }, real?.id ?? '', { again: false });
+    await expect(redriven).rejects.toThrow(/number 1 of its order was taken by another content/);
+    await deliver(messageOf({ ...row, id: systemIds.eventId(), redrive_of: real?.id }));
     const letters = await lettersOf(orderId);
     expect(letters.map(({ status, error }) => [status, error])).toEqual([
       ['OPEN', 'sequence 1 was taken by another content (last is 1)'],

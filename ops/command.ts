@@ -24,5 +24,5 @@ export const print = (text: string): void => void process.stdout.write(`${text}\
 
 /** Runs an operator's command. What an operator can mend is told in one sentence; the exit status is then 1. */
 export function runOperation(work: () => Promise<number>): void {
-  runCommand(() => whileDatabaseAnswers(() => databaseUrl('ops'), work), { expected: EXPECTED });
+  runCommand(() => whileDatabaseAnswers(() => [databaseUrl('ops')], work), { expected: EXPECTED });
 }

@@ -458,6 +458,18 @@ describe('dlq resolve', () => {
     expect((await close(first.id)).gaveUp).toEqual({ fromSeq: 1, toSeq: 1 });
   });
 
+  it('When two operators close two copies at once, then the number is given up once', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const first = await parked();
+      const again = await parked({ orderId: first.orderId, eventId: `wallet:4:${round}` });
+      await publish(first.eventId, first.orderId, 1);
+      const closed = await Promise.all(
+        [first, again].map(({ id }) => resolveByHand(world.db, id, { by: 'minji', reason: 'came twice' })),
+      );
+      expect(closed.filter(({ gaveUp }) => gaveUp !== null)).toHaveLength(1);
+    }
+  });
+
   it('When a number was taken, or never published, then it cannot be given up', async () => {
     const { id, orderId } = await parked({ seq: 3 });
     await taken(orderId, 2);

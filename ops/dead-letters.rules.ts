@@ -77,13 +77,14 @@ export function adviceFor(letter: Advised): string {
 
 function adviceByReason(letter: Advised): string {
   const { id, error, rivals, origin, isDue } = letter;
-  if (rivals.length > 0 || /another content/.test(error)) return adviceOnTwoContents(letter);
-  if (/^held:|is missing$/.test(error)) {
-    return isDue
-      ? `Every earlier event of the order has been taken by now. Redrive it: ${dlq(REDRIVE, [id])}.`
+  if (rivals.length > 0 || /another content|given up/.test(error)) return adviceOnTwoContents(letter);
+  if (/^held:|is missing$|behind/.test(error)) {
+    if (isDue)
+      return `Every earlier event of the order has been taken by now. Redrive it: ${dlq(REDRIVE, [id])}.`;
+    return /behind/.test(error)
+      ? 'An earlier message of the order is parked: see to that one first, and then redrive this one.'
       : 'An earlier event of the order has not arrived. Once it has been taken, redrive this one. If it is lost for good, settle both by hand, and resolve this one with --seq from the missing number to its own.';
   }
-  if (/behind/.test(error)) return 'An earlier message of the order is parked: see to that one first.';
   if (/no seller/.test(error)) return 'Make the seller, then redrive.';
   if (/schema|Avro|no value|unknown record/.test(error)) {
     return origin === 'unknown'
@@ -114,9 +115,9 @@ function adviceOnTwoContents({ id, orderId, origin, isBooked, isPassed, rivals }
   if (isPassed) {
     const trace = `npm run trace -- ${orderId}`;
     if (!isBooked)
-      return `Its number was given up, and nothing was booked under it: redriven, it is parked again. Look (${trace}); if what it says is true, it has to be paid by hand. Then ${closeThis}.`;
+      return `Its number was given up, and nothing was booked under it: it cannot be redriven. Look (${trace}); if what it says is true, it has to be paid by hand. Then ${closeThis}.`;
     return origin === 'published'
-      ? `This is what was published, but its order has gone on with another content: redriven, it is parked again. Compare (${trace}), set right by hand what was booked, and then ${closeThis}.`
+      ? `This is what was published, but its order has gone on with another content: it cannot be redriven. Compare (${trace}), set right by hand what was booked, and then ${closeThis}.`
       : `The number was taken by another content: one of both is wrong. Compare (${trace}), and when this one is not wanted, ${closeThis}.`;
   }
   if (origin === 'published') {

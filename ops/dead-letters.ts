@@ -172,7 +172,10 @@ async function whyNotNow(tx: Tx, letter: Letter): Promise<string | undefined> {
   const before = letterBefore(seq, own, open);
   if (before !== undefined)
     return `it would wait behind ${before.id} of the same order; redrive or resolve that first`;
-  const missing = firstMissing(seq, await store.lastSeqOf(tx, letter), siblings);
+  const lastSeq = await store.lastSeqOf(tx, letter);
+  if (seq < nextSeq(lastSeq, siblings) && !(await store.isTaken(tx, letter)))
+    return `it would be parked again: number ${seq} of its order was taken by another content, or given up`;
+  const missing = firstMissing(seq, lastSeq, siblings);
   return missing === undefined
     ? undefined
     : `it would be parked again: number ${missing} of its order has not been taken`;
@@ -255,6 +258,9 @@ export function resolveByHand(
   { by, reason, seq }: { by: string; reason: string; seq?: SeqRange | null },
 ): Promise<Resolved> {
   return inTransaction(db, async (tx) => {
+    // Of two who close two copies of one event at once, the second sees what the first has done.
+    const found = await store.findLetter(tx, id);
+    if (found?.orderId != null) await store.lockLettersOfOrder(tx, found.consumer, found.orderId);
     const letter = await store.lockLetter(tx, id);
     if (letter === undefined) throw new CommandError(`there is no dead letter ${id}`);
     refuseUnlessOpen(letter, true);

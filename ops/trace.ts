@@ -12,6 +12,8 @@ export interface TracedEvent {
   seq: number | null;
   schemaId: number;
   traceparent: string | null;
+  /** The dead letter whose bytes it has once more. */
+  redriveOf: string | null;
   /** The transaction that wrote the row. */
   writtenAt: Date;
   /** Its place on the topic and its consumer's moment; absent until it was consumed. */
@@ -58,6 +60,7 @@ interface EventRow {
   event_seq: number | null;
   frame_head: Uint8Array;
   traceparent: string | null;
+  redrive_of: string | null;
   created_at: Date;
   consumer: string | null;
   partition_no: number | null;
@@ -70,7 +73,7 @@ interface EventRow {
 async function eventsOf(db: Reader, orderId: string): Promise<TracedEvent[]> {
   const rows = await db.$queryRaw<EventRow[]>`
     SELECT o.id, o.event_type, o.aggregate_type, o.event_seq, LEFT(o.payload, 5) AS frame_head, o.traceparent,
-           o.created_at, i.consumer, i.\`partition\` AS partition_no, i.\`offset\` AS offset_no, i.published_at,
+           o.redrive_of, o.created_at, i.consumer, i.\`partition\` AS partition_no, i.\`offset\` AS offset_no, i.published_at,
            i.processed_at, i.applied
     FROM outbox o
     LEFT JOIN inbox i ON i.event_id = o.id
@@ -83,6 +86,7 @@ async function eventsOf(db: Reader, orderId: string): Promise<TracedEvent[]> {
     seq: row.event_seq === null ? null : Number(row.event_seq),
     schemaId: Buffer.from(row.frame_head).readUInt32BE(1),
     traceparent: row.traceparent,
+    redriveOf: row.redrive_of,
     writtenAt: row.created_at,
     consumed:
       row.consumer === null || row.processed_at === null
@@ -115,7 +119,7 @@ export async function traceOrder(db: Reader, orderId: string): Promise<Trace> {
            t.event_id, t.created_at
     FROM wallet_transactions t JOIN wallets w ON w.no = t.wallet_no WHERE t.order_id = ${orderId} ORDER BY t.no`);
   const deadLetters = await db.$queryRaw<Record<string, unknown>[]>(Prisma.sql`
-    SELECT id, consumer, topic, \`partition\`, \`offset\`, event_id, status, error, parked_at
+    SELECT id, consumer, topic, \`partition\`, \`offset\`, event_seq, event_id, status, error, parked_at
     FROM dead_letters WHERE aggregate_id = ${orderId} ORDER BY no`);
   return {
     payment: {
@@ -150,9 +154,18 @@ interface Moment {
 }
 
 /** What its consumer did with an event: an inbox row alone says only that it was met. */
-function outcomeOf({ eventId, eventType, topic, consumed }: TracedEvent, { deadLetters }: Trace): string {
+function outcomeOf(
+  { eventId, eventType, topic, seq, redriveOf, consumed }: TracedEvent,
+  { deadLetters }: Trace,
+): string {
   if (consumed?.applied !== true) {
-    const parked = deadLetters.find((letter) => letter['event_id'] === eventId);
+    const ofItsNumber = deadLetters.filter(
+      (letter) => letter['consumer'] === consumed?.consumer && letter['event_seq'] === seq,
+    );
+    // An altered copy that had its id first is another letter: what is open tells more than what is closed.
+    const parked =
+      ofItsNumber.find(({ status }) => status !== 'RESOLVED') ??
+      deadLetters.find((letter) => letter['id'] === redriveOf || letter['event_id'] === eventId);
     return parked === undefined ? 'known already, nothing to do' : `parked, now ${String(parked['status'])}`;
   }
   if (topic !== 'payment') return 'settlement acknowledged';

@@ -1,13 +1,17 @@
 import { connectionOptions } from './connection';
-import { isDatabaseUnavailable } from './transaction';
+import { mysqlErrorNumber } from './transaction';
 
 /** MySQL does not answer, or does not let us in: the operator's business, told in one sentence. */
 export class DatabaseSilentError extends Error {
   override readonly name = 'DatabaseSilentError';
 }
 
+/** Of Prisma, its adapter and the driver. What other servers do not answer says the same words. */
+const OF_THE_DATABASE = /^(?:Prisma|DriverAdapter|Sql)/;
 const REFUSED = /Access denied|Unknown database/i;
 const SILENT = /pool timeout|ECONNREFUSED|Can't reach database/i;
+/** MySQL's: too many connections, shutting down; the client library's: connection refused or lost. */
+const GONE = new Set([1040, 1053, 2002, 2003, 2006, 2013]);
 
 /** Prisma tells a call of ours, and last what the driver said. */
 const driversWords = (error: unknown): string => {
@@ -15,23 +19,39 @@ const driversWords = (error: unknown): string => {
   return /Message: `([^`\n]*)/.exec(text)?.[1]?.trim() ?? text.split('\n').at(-1) ?? text;
 };
 
+function howItFails(error: unknown): 'refuses' | 'does not answer' | undefined {
+  if (!(error instanceof Error) || !OF_THE_DATABASE.test(error.name)) return undefined;
+  if (REFUSED.test(error.message)) return 'refuses';
+  const number = mysqlErrorNumber(error) ?? 0;
+  // The driver numbers its own errors from 45000.
+  const isGone = GONE.has(number) || (number >= 45_000 && number < 46_000);
+  return isGone || SILENT.test(error.message) ? 'does not answer' : undefined;
+}
+
 /**
- * @param databaseUrl is looked up only to be told
+ * @param databaseUrls are looked up only to be told
  * @returns what `work` does
  * @throws DatabaseSilentError when that fails because MySQL is not there; everything else as it is
  */
-export async function whileDatabaseAnswers<T>(databaseUrl: () => string, work: () => Promise<T>): Promise<T> {
+export async function whileDatabaseAnswers<T>(
+  databaseUrls: () => readonly string[],
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const isRefused = REFUSED.test(String(error));
-    if (!isRefused && !SILENT.test(String(error)) && !isDatabaseUnavailable(error)) throw error;
-    const { host, port } = connectionOptions(databaseUrl());
-    const advice = isRefused
-      ? ''
-      : ' Is the system up (npm start), and are the variables that moved its ports set here, too?';
+    const how = howItFails(error);
+    if (how === undefined) throw error;
+    const places = databaseUrls().map((url) => {
+      const { host, port } = connectionOptions(url);
+      return `${host}:${port}`;
+    });
+    const advice =
+      how === 'refuses'
+        ? ''
+        : ' Is the system up (npm start), and are the variables that moved its ports set here, too?';
     throw new DatabaseSilentError(
-      `MySQL ${isRefused ? 'refuses' : 'does not answer'} at ${host}:${port}: ${driversWords(error)}.${advice}`,
+      `MySQL ${how} at ${[...new Set(places)].join(' or ')}: ${driversWords(error)}.${advice}`,
       { cause: error },
     );
   }

@@ -21,7 +21,7 @@ export type WalletEvent = Extract<
 
 /**
  * Why an event is parked, in the words of the wallet consumer. `behind`: an earlier event of its order is. `gap`: an
- * earlier one has not arrived. `conflict`: its number was acknowledged with another content. `refused`: it says other
+ * earlier one has not arrived. `conflict`: its number was acknowledged with another content, or given up by hand. `refused`: it says other
  * than the order's own rows.
  */
 export type ParkCause =
@@ -75,9 +75,10 @@ export function judge(
       ? { do: 'ignore', reason: `event ${seq} was acknowledged before` }
       : park('conflict', `event ${seq} was acknowledged before, with another content`);
   }
+  const due = nextSeq(standing.acknowledgedEvents, deadLetters);
+  if (seq < due) return park('conflict', `event ${seq} was given up by hand (due is ${due})`);
   const before = letterBefore(seq, own, deadLetters);
   if (before !== undefined) return park('behind', `behind the parked message ${before.id} of the same order`);
-  const due = nextSeq(standing.acknowledgedEvents, deadLetters);
   if (seq > due) return park('gap', `event ${seq} after ${standing.acknowledgedEvents}: ${due} is missing`);
   if (seq > standing.lastEventSeq)
     return park('invalid', `event ${seq}, but only ${standing.lastEventSeq} were published`);

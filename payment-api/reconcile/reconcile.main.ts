@@ -32,7 +32,7 @@ async function main(): Promise<number> {
   const { day, repair, json } = readArguments(process.argv.slice(2), systemClock());
   const config = reconcileConfig(repair);
   return await whileDatabaseAnswers(
-    () => config.booksUrl,
+    () => [config.booksUrl, ...(repair ? [config.databaseUrl] : [])],
     () => run(config, day, { repair, json }),
   );
 }

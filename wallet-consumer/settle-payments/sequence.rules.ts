@@ -22,7 +22,7 @@ export interface Known {
 
 /**
  * Why an event is parked. `behind`: an earlier event of its order is. `gap`: an earlier one has not arrived.
- * `conflict`: its place in the sequence was taken by another content. `refused`: by the database.
+ * `conflict`: its place in the sequence was taken by another content, or given up by hand. `refused`: by the database.
  */
 export type ParkCause =
   'undecodable' | 'invalid' | 'refused' | 'behind' | 'gap' | 'conflict' | 'unknown_seller' | 'not_credited';
@@ -167,9 +167,11 @@ function verdictOf(event: PaymentEvent, progress: Progress, newDeadLetterId: () 
       return { kind: 'repeated', event, deadLetterId };
     return park('conflict', `sequence ${seq} was taken by another content (last is ${lastSeqIn})`);
   }
+  const due = nextSeq(lastSeqIn, deadLetters);
+  // Whoever gave it up may have paid by hand: booked after all, it would be paid twice.
+  if (seq < due) return park('conflict', `sequence ${seq} was given up by hand (due is ${due})`);
   const before = letterBefore(seq, own, deadLetters);
   if (before !== undefined) return park('behind', `waits behind the dead letter ${before.id} of its order`);
-  const due = nextSeq(lastSeqIn, deadLetters);
   if (seq > due) return park('gap', `held: sequence ${seq} arrived, but ${due} is missing`);
   const seller = progress.missingSeller(booking);
   if (seller !== undefined) return park('unknown_seller', `there is no seller ${seller}`);

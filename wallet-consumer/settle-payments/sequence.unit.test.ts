@@ -163,6 +163,12 @@ describe('after a dead letter was closed by hand', () => {
     expect(outcomes([event(3)], settledUpTo(1, [closed(2)]))).toEqual(['settle']);
   });
 
+  it('When the given-up event comes after all, then it is parked: somebody may have paid by hand', () => {
+    expect(outcomes([event(2)], settledUpTo(1, [closed(2)]))).toEqual(['park:conflict']);
+    expect(outcomes([event(3), event(2)], settledUpTo(1, [closed(2)]))).toEqual(['settle', 'park:conflict']);
+    expect(outcomes([event(4)], settledUpTo(1, [closed(2, 9)]))).toEqual(['park:conflict']);
+  });
+
   it('When nothing was given up, then a gap behind it is still a gap', () => {
     const foreign = letter({ status: 'RESOLVED', seq: null });
     expect(outcomes([event(3)], settledUpTo(1, [foreign]))).toEqual(['park:gap']);
