@@ -2,7 +2,6 @@ import { audit, auditText } from './audit';
 import { AUDIT_CHECKS } from './audit.checks';
 import { LEDGER_CHECKS } from './audit.ledger';
 import { decode, LEDGER, MOMENT, useMarket, writeLedger, type Line } from './market.fixture';
-import { timelineText, traceOrder, traceText } from './trace';
 
 // A small market that holds, row by row; then each invariant is broken by an administrator's hand, and seen.
 
@@ -513,69 +512,5 @@ describe('the audit', () => {
     }
     const report = await audit(database(), { decode });
     expect(report.findings.find(({ check }) => check === 'total-is-lines')?.rows).toHaveLength(20);
-  });
-});
-
-/** Schema ids of the test's codec. */
-const [CANCELED_ID, SETTLED_ID] = [103, 104];
-
-describe('trace', () => {
-  it('When the order does not exist, then that is said', async () => {
-    await expect(traceOrder(database(), 'nowhere')).rejects.toThrow('there is no order nowhere');
-  });
-
-  it('When an order was settled, then its way is told from checkout to acknowledgement', async () => {
-    await run("UPDATE outbox SET event_type = 'payment.PaymentCanceled' WHERE id = 'payment-2-2'");
-    const trace = await traceOrder(database(), 'order-partly');
-    expect(trace.payment).toMatchObject({
-      orderId: 'order-partly',
-      status: 'PARTIAL_CANCELED',
-      amount: '5000',
-      isWalletDone: true,
-    });
-    expect(
-      trace.events.map(({ eventId, topic, seq, schemaId, consumed }) => [
-        eventId,
-        topic,
-        seq,
-        schemaId,
-        consumed?.offset,
-      ]),
-    ).toEqual([
-      ['payment-2-1', 'payment', 1, 7, 99n],
-      ['wallet-2-1', 'wallet', 1, SETTLED_ID, 99n],
-      ['payment-2-2', 'payment', 2, 7, 99n],
-      ['wallet-2-2', 'wallet', 2, CANCELED_ID, 99n],
-    ]);
-    expect(trace.ledger).toHaveLength(3);
-    const timeline = timelineText(trace);
-    expect(timeline).toMatch(/03:00:00\.123 .*order checked out/);
-    expect(timeline.match(/sellers \w+|settlement acknowledged/g)?.toSorted()).toEqual([
-      'sellers credited',
-      'sellers debited',
-      'settlement acknowledged',
-      'settlement acknowledged',
-    ]);
-    expect(traceText(trace)).toMatch(/^order order-partly: x, 5000 won, PARTIAL_CANCELED\n/);
-    expect(traceText(trace)).not.toMatch(/\nparked\n/);
-  });
-
-  it('When an event was parked, then nobody was credited by it', async () => {
-    await run("UPDATE inbox SET applied = false WHERE event_id = 'payment-1-1'");
-    const known = timelineText(await traceOrder(database(), 'order-paid'));
-    expect(known).toMatch(/known already, nothing to do +inbox of wallet-service/);
-    expect(known).not.toMatch(/credited/);
-    await run(
-      `INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, aggregate_id, headers, error, status)
-       VALUES (UUID(), 'wallet-service', 'payment', 0, 1, 'payment-1-1', 'order-paid', JSON_ARRAY(), 'x', 'OPEN')`,
-    );
-    expect(timelineText(await traceOrder(database(), 'order-paid'))).toMatch(/parked, now OPEN/);
-  });
-
-  it('When an event was not consumed yet, then the trace ends there', async () => {
-    await run("DELETE FROM inbox WHERE event_id = 'payment-1-1'");
-    const trace = await traceOrder(database(), 'order-paid');
-    expect(trace.events[0]).toMatchObject({ eventId: 'payment-1-1', consumed: null });
-    expect(traceText(trace)).toMatch(/not consumed yet/);
   });
 });
