@@ -60,6 +60,8 @@ test('When the database goes silent, then a call ends in time as "unavailable", 
         );
       expect(isBack).toBe(true);
     }
+    // Nor is one being made when the proxy goes.
+    await untilPoolIsFull(db);
   } finally {
     await db.$disconnect();
     proxy.close();
