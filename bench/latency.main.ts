@@ -57,11 +57,11 @@ async function measureOne(db: OpsDatabase): Promise<Record<Stage, number>> {
   await post(`${apiUrl}/api/payments/confirm`, { paymentKey, orderId, amount });
   const answered = performance.now();
   const credited = await msUntil(answered, async () => {
-    const rows = await db.$queryRaw<unknown[]>`SELECT 1 FROM wallet_transactions WHERE order_id = ${orderId}`;
+    const rows = await db.query<unknown>`SELECT 1 FROM wallet_transactions WHERE order_id = ${orderId}`;
     return rows.length > 0;
   });
   const acknowledged = await msUntil(answered, async () => {
-    const rows = await db.$queryRaw<unknown[]>`
+    const rows = await db.query<unknown>`
       SELECT 1 FROM payment_events WHERE order_id = ${orderId} AND is_wallet_done`;
     return rows.length > 0;
   });

@@ -1,5 +1,4 @@
 import { wonFromText } from '#kit/money';
-import type { Prisma } from '#prisma/database';
 import type { Evidence, OurOrder, PspPayment } from './judge.rules';
 import type { Told } from './shoppers';
 import type { ChaosSystem } from './system';
@@ -8,20 +7,20 @@ interface OrderRow {
   order_id: string;
   status: string;
   payment_key: string | null;
-  total: Prisma.Decimal;
-  canceled: Prisma.Decimal;
+  total: string;
+  canceled: string;
   is_wallet_done: number | boolean;
-  credited: Prisma.Decimal;
-  debited: Prisma.Decimal;
+  credited: string;
+  debited: string;
   credit_lines: bigint;
   line_count: bigint;
 }
 
-const won = (stored: Prisma.Decimal): bigint => wonFromText(stored.toFixed(2));
+const won = (stored: string): bigint => wonFromText(stored);
 
 /** Every order with what was canceled of it and what the ledger says of it. */
 async function ourOrders({ ops }: ChaosSystem): Promise<OurOrder[]> {
-  const rows = await ops.$queryRaw<OrderRow[]>`
+  const rows = await ops.query<OrderRow>`
     SELECT e.order_id, e.status, e.payment_key, e.total_amount AS total, e.is_wallet_done,
       o.canceled, o.line_count, COALESCE(l.credited, 0) AS credited, COALESCE(l.debited, 0) AS debited,
       COALESCE(l.credit_lines, 0) AS credit_lines
@@ -93,7 +92,7 @@ export async function gather(system: ChaosSystem, told: readonly Told[]): Promis
     psp: await pspBook(system.urls.simulator),
     approvals: await approvalsOf(system.urls.simulator),
     cancels: new Map(
-      cancels.map(({ id, cancelAmount, status }) => [id, { amount: won(cancelAmount), status }]),
+      cancels.map(({ id, cancelAmount, status }) => [id, { amount: won(cancelAmount.toFixed(2)), status }]),
     ),
     told,
   };

@@ -2,6 +2,7 @@ import { audit, type AuditOptions, type AuditReport } from './audit';
 import { LEDGER_CHECKS } from './audit.ledger';
 import { saveCheckpoints, walletsProgress } from './ledger.store';
 import { decode, LEDGER, MOMENT, rechain, useMarket, writeLedger } from './market.fixture';
+import { inTransaction } from '#prisma/transaction';
 
 // Each way of tampering with the ledger is done here, exactly, and seen in the audit.
 
@@ -214,7 +215,7 @@ describe('checkpoints', () => {
     await auditNow();
     await run('UPDATE ledger_checkpoints SET wallet_seq = 9, balance = 9 WHERE wallet_no = 1');
     const heads = (await walletsProgress(database())).map(({ head }) => head);
-    await saveCheckpoints(database(), heads, new Date());
+    await inTransaction(database(), (tx) => saveCheckpoints(tx, heads, new Date()));
     expect(await checkpoints()).toEqual([{ wallet_no: 1n, wallet_seq: 9n, balance: '9.00' }, SOUND[1]]);
   });
 });

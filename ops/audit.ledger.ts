@@ -1,5 +1,5 @@
 import { UndecodableError, type Decode } from '#contracts/codec';
-import { Prisma, type Reader } from '#prisma/database';
+import type { Reader } from '#prisma/database';
 import * as store from './ledger.store';
 import type { ChainPlace, StoredEvent, WitnessedLine } from './ledger.store';
 import { RowSet } from './row-set';
@@ -69,7 +69,7 @@ async function scopeOf(db: Reader, wantsFull: boolean, alwaysFullLines: number):
     walletNo,
     seq: 0n,
     hash: '',
-    balance: new Prisma.Decimal(0),
+    balance: '0.00',
   });
   const starts = wallets.map(({ head, checkpoint }) => ({
     head,

@@ -12,7 +12,7 @@ const soundMark = (group: Group): string => `${group}-sound`;
 
 /** Groups that have failed, and of which no full reading has held since. */
 export async function markedGroups(db: Reader): Promise<ReadonlySet<Group>> {
-  const rows = await db.$queryRaw<{ checks: string; verified_at: Date }[]>`
+  const rows = await db.query<{ checks: string; verified_at: Date }>`
     SELECT checks, verified_at FROM audit_checkpoints`;
   const momentOf = (name: string): number =>
     rows.find(({ checks }) => checks === name)?.verified_at.getTime() ?? Number.NEGATIVE_INFINITY;
@@ -40,7 +40,7 @@ export async function markOutcome(
 }
 
 async function remember(db: Database, name: string, moment: Date): Promise<void> {
-  await db.$executeRaw`
+  await db.execute`
     INSERT INTO audit_checkpoints (checks, verified_at) VALUES (${name}, ${moment}) AS new
     ON DUPLICATE KEY UPDATE verified_at = GREATEST(audit_checkpoints.verified_at, new.verified_at)`;
 }

@@ -17,20 +17,20 @@ export interface OrdersScope {
 
 /** Ledger lines, as the wallets count them. */
 async function ledgerLines(db: Reader): Promise<bigint> {
-  const [row] = await db.$queryRaw<{ lines: Prisma.Decimal | null }[]>`
+  const [row] = await db.query<{ lines: string | null }>`
     SELECT SUM(last_seq) AS \`lines\` FROM wallets`;
-  return BigInt(row?.lines?.toFixed(0) ?? 0);
+  return BigInt(row?.lines ?? 0);
 }
 
 async function lastHeldAt(db: Reader): Promise<Date | undefined> {
-  const [row] = await db.$queryRaw<{ verified_at: Date }[]>`
+  const [row] = await db.query<{ verified_at: Date }>`
     SELECT verified_at FROM audit_checkpoints WHERE checks = ${CHECKPOINT}`;
   return row?.verified_at;
 }
 
 /** Remembers that every check of the rows held at that moment. */
 export async function saveHeldAt(tx: Tx, readAt: Date): Promise<void> {
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO audit_checkpoints (checks, verified_at) VALUES (${CHECKPOINT}, ${readAt}) AS new
     ON DUPLICATE KEY UPDATE verified_at = GREATEST(audit_checkpoints.verified_at, new.verified_at)`;
 }
@@ -67,11 +67,11 @@ const NUMBERED = {
 /** The number of a row written before a moment, and close to it: rows are numbered in the order of writing. */
 async function numberBefore(db: Reader, table: Prisma.Sql, moment: Date): Promise<bigint> {
   const rowFrom = async (no: bigint): Promise<{ no: bigint; created_at: Date } | undefined> => {
-    const rows = await db.$queryRaw<{ no: bigint; created_at: Date }[]>`
+    const rows = await db.query<{ no: bigint; created_at: Date }>`
       SELECT no, created_at FROM ${table} WHERE no >= ${no} ORDER BY no LIMIT 1`;
     return rows[0];
   };
-  const [last] = await db.$queryRaw<{ no: bigint | null }[]>`SELECT MAX(no) AS no FROM ${table}`;
+  const [last] = await db.query<{ no: bigint | null }>`SELECT MAX(no) AS no FROM ${table}`;
   let [low, high] = [0n, (last?.no ?? 0n) + 1n];
   while (high - low > 1n) {
     const middle = (low + high) / 2n;
@@ -87,7 +87,7 @@ async function touchedSince(db: Reader, since: Date): Promise<string[]> {
   const payments = await numberBefore(db, NUMBERED.payments, since);
   const histories = await numberBefore(db, NUMBERED.histories, since);
   const lines = await numberBefore(db, NUMBERED.lines, since);
-  const rows = await db.$queryRaw<{ order_id: string }[]>`
+  const rows = await db.query<{ order_id: string }>`
     SELECT order_id FROM (
       SELECT aggregate_id AS order_id FROM outbox WHERE created_at >= ${since}
       UNION SELECT aggregate_id FROM inbox WHERE processed_at >= ${since} AND aggregate_id IS NOT NULL

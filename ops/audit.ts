@@ -1,6 +1,7 @@
 import type { Decode } from '#contracts/codec';
-import type { Database, Prisma, Reader, Tx } from '#prisma/database';
-import { inTransaction } from '#prisma/transaction';
+import { wonFromText } from '#kit/money';
+import type { Database, Reader, Tx } from '#prisma/database';
+import { inSnapshot, inTransaction } from '#prisma/transaction';
 import { AUDIT_CHECKS, NOTHING_IS_DUE, type AuditCheck } from './audit.checks';
 import { auditLedger, type LedgerReport } from './audit.ledger';
 import { markOutcome, markedGroups, type Group, type Outcome } from './audit.marks';
@@ -86,10 +87,10 @@ export interface GivenUp {
 }
 
 async function givenUp(db: Reader): Promise<GivenUp> {
-  const [total] = await db.$queryRaw<{ orders: bigint }[]>`
+  const [total] = await db.query<{ orders: bigint }>`
     SELECT COUNT(DISTINCT aggregate_id) AS orders FROM dead_letters
     WHERE status = 'RESOLVED' AND closed_from_seq IS NOT NULL AND aggregate_id IS NOT NULL`;
-  const rows = await db.$queryRaw<Row[]>`
+  const rows = await db.query<Row>`
     SELECT aggregate_id AS order_id, consumer, closed_from_seq AS from_seq, closed_to_seq AS to_seq, id AS dead_letter,
            resolved_by, resolution
     FROM dead_letters WHERE status = 'RESOLVED' AND closed_from_seq IS NOT NULL AND aggregate_id IS NOT NULL
@@ -98,14 +99,14 @@ async function givenUp(db: Reader): Promise<GivenUp> {
 }
 
 async function negativeBalances(db: Reader): Promise<NegativeBalances> {
-  const [total] = await db.$queryRaw<{ sellers: bigint; owed: Prisma.Decimal | null }[]>`
+  const [total] = await db.query<{ sellers: bigint; owed: string | null }>`
     SELECT COUNT(*) AS sellers, SUM(owed) AS owed FROM wallets WHERE owed IS NOT NULL`;
-  const rows = await db.$queryRaw<{ seller_no: bigint; balance: Prisma.Decimal }[]>`
+  const rows = await db.query<{ seller_no: bigint; balance: string }>`
     SELECT seller_no, balance FROM wallets WHERE owed IS NOT NULL ORDER BY owed DESC, no LIMIT ${ROWS_MAX}`;
   return {
     sellers: Number(total?.sellers ?? 0),
-    owed: total?.owed?.toFixed(0) ?? '0',
-    rows: rows.map((row) => ({ sellerNo: String(row.seller_no), balance: row.balance.toFixed(0) })),
+    owed: String(wonFromText(total?.owed ?? '0.00')),
+    rows: rows.map((row) => ({ sellerNo: String(row.seller_no), balance: String(wonFromText(row.balance)) })),
   };
 }
 
@@ -142,15 +143,8 @@ export async function audit(db: Database, options: AuditOptions = {}): Promise<A
   const bounds = { graceS, isFull, alwaysFullLines, purgedBefore };
   // Before the snapshot: of every event below these ends the snapshot has the row, but for the last moment's.
   const published = await endsOf(options.topics);
-  const { report, ledger, topics, rows, marked } = await inTransaction(
-    db,
-    (tx) => judge(tx, decode, { ...bounds, published, step: stepper(options.onStep) }),
-    {
-      // The first read opens the snapshot that all later ones see.
-      isolation: 'RepeatableRead',
-      // It holds no lock, and a large ledger takes as long as it takes.
-      timeoutMs: Number.POSITIVE_INFINITY,
-    },
+  const { report, ledger, topics, rows, marked } = await inSnapshot(db, (tx) =>
+    judge(tx, decode, { ...bounds, published, step: stepper(options.onStep) }),
   );
   const failing = report.findings.filter(({ holds }) => !holds).map(({ check }) => check);
   const ledgerHolds = ledger.findings.every(({ rows: broken }) => broken.length === 0);
@@ -302,7 +296,7 @@ async function offendersOf(
   for (const only of conditionsOf(isEverywhere === true ? { orderIds: undefined } : orders)) {
     if (rows.length >= ROWS_MAX) break;
     const query = offenders({ rowsMax: ROWS_MAX - rows.length, ...moments, only });
-    rows.push(...(await tx.$queryRaw<Row[]>(query)));
+    rows.push(...(await tx.query<Row>(query)));
   }
   return rows;
 }
@@ -323,7 +317,7 @@ async function judgeTopics(
 }
 
 async function countsOf(tx: Tx): Promise<AuditReport['counts']> {
-  const [counts] = await tx.$queryRaw<CountsRow[]>`
+  const [counts] = await tx.query<CountsRow>`
     SELECT (SELECT COUNT(*) FROM payment_events) AS payments,
            (SELECT COUNT(*) FROM payment_events WHERE status IN ('SUCCESS', 'PARTIAL_CANCELED', 'CANCELED')) AS paid,
            (SELECT COUNT(*) FROM payment_events p LEFT JOIN settlements s ON s.order_id = p.order_id

@@ -5,7 +5,7 @@ export interface ChainPlace {
   walletNo: bigint;
   seq: bigint;
   hash: string;
-  balance: Prisma.Decimal;
+  balance: string;
 }
 
 export interface WalletProgress {
@@ -18,14 +18,14 @@ interface ProgressRow {
   no: bigint;
   last_seq: bigint;
   last_hash: string;
-  balance: Prisma.Decimal;
+  balance: string;
   verified_seq: bigint | null;
   verified_hash: string | null;
-  verified_balance: Prisma.Decimal | null;
+  verified_balance: string | null;
 }
 
 export async function walletsProgress(db: Reader): Promise<WalletProgress[]> {
-  const rows = await db.$queryRaw<ProgressRow[]>`
+  const rows = await db.query<ProgressRow>`
     SELECT w.no, w.last_seq, w.last_hash, w.balance, k.wallet_seq AS verified_seq, k.line_hash AS verified_hash,
            k.balance AS verified_balance
     FROM wallets w LEFT JOIN ledger_checkpoints k ON k.wallet_no = w.no ORDER BY w.no`;
@@ -45,7 +45,7 @@ export async function walletsProgress(db: Reader): Promise<WalletProgress[]> {
 
 /** The moment of the reading, and of the last audit that found the ledger sound. */
 export async function auditMoments(db: Reader): Promise<{ now: Date; verifiedAt: Date | null }> {
-  const [row] = await db.$queryRaw<{ now: Date; verified_at: Date | null }[]>`
+  const [row] = await db.query<{ now: Date; verified_at: Date | null }>`
     SELECT NOW(3) AS now, (SELECT MAX(verified_at) FROM ledger_checkpoints) AS verified_at`;
   if (row === undefined) throw new Error('a SELECT without a row');
   return { now: row.now, verifiedAt: row.verified_at };
@@ -86,7 +86,7 @@ export async function countLines(
   ranges: readonly LineRange[],
   excuse: PurgeExcuse,
 ): Promise<{ present: number; purged: number }> {
-  const [row] = await db.$queryRaw<{ present: bigint; purged: Prisma.Decimal | bigint | null }[]>`
+  const [row] = await db.query<{ present: bigint; purged: string | bigint | null }>`
     SELECT COUNT(*) AS present, SUM(${isPurged(excuse)}) AS purged
     FROM wallet_transactions t FORCE INDEX (wallet_transactions_wallet_no_wallet_seq_key)
     LEFT JOIN settlements s ON s.order_id = t.order_id WHERE ${within(ranges)}`;
@@ -100,7 +100,7 @@ export function brokenLines(
   rowsMax: number,
 ): Promise<Record<string, unknown>[]> {
   // One wallet at a time: its lines are one range of the key, already in the chain's order.
-  return db.$queryRaw`
+  return db.query`
     SELECT c.no AS transaction_no, c.wallet_no, c.wallet_seq, c.order_id, c.amount, c.balance_after
     FROM (SELECT t.*, ${seq} + ROW_NUMBER() OVER w AS place,
                  LAG(t.line_hash) OVER w AS previous_hash, LAG(t.balance_after) OVER w AS previous_balance
@@ -108,7 +108,7 @@ export function brokenLines(
           WHERE t.wallet_no = ${walletNo} AND t.wallet_seq > ${seq}
           WINDOW w AS (ORDER BY t.wallet_seq)) c
     WHERE c.wallet_seq <> c.place
-       OR c.balance_after <> COALESCE(c.previous_balance, CAST(${balance.toFixed(2)} AS DECIMAL(15, 2)))
+       OR c.balance_after <> COALESCE(c.previous_balance, CAST(${balance} AS DECIMAL(15, 2)))
             + IF(c.type = 'CREDIT', c.amount, -c.amount)
        OR c.line_hash <> SHA2(CONCAT_WS('|', COALESCE(c.previous_hash, ${hash}), c.wallet_no, c.wallet_seq, c.type,
             c.amount, c.balance_after, c.reference_type, c.reference_id, c.order_id, c.event_id, c.idempotency_key,
@@ -121,7 +121,7 @@ export function brokenLines(
  * of writing, in which every wallet's last lines lie close together; wallet by wallet each line would be a page of its own.
  */
 export function allBrokenLines(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT t.no AS transaction_no, t.wallet_no, t.wallet_seq, t.order_id, t.amount, t.balance_after
     FROM wallet_transactions t
     LEFT JOIN wallet_transactions b
@@ -136,7 +136,7 @@ export function allBrokenLines(db: Reader, rowsMax: number): Promise<Record<stri
 
 /** Wallets with another balance than their head's line says; a head without a line is `wrongHeads`' business. */
 export function wrongBalances(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT w.no AS wallet_no, w.seller_no, w.balance, COALESCE(t.balance_after, 0) AS ledger_balance
     FROM wallets w
     LEFT JOIN wallet_transactions t ON t.wallet_no = w.no AND t.wallet_seq = w.last_seq
@@ -146,7 +146,7 @@ export function wrongBalances(db: Reader, rowsMax: number): Promise<Record<strin
 
 /** Wallets whose head has no line or another one, or has lines behind it. One place of the key is read per wallet. */
 export function wrongHeads(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT w.no AS wallet_no, w.seller_no, w.last_seq, w.last_hash, t.line_hash, behind.no AS line_behind_head
     FROM wallets w
     LEFT JOIN wallet_transactions t ON t.wallet_no = w.no AND t.wallet_seq = w.last_seq
@@ -157,7 +157,7 @@ export function wrongHeads(db: Reader, rowsMax: number): Promise<Record<string, 
 
 /** Checkpoints whose line is gone, or is another one now. */
 export function brokenCheckpoints(db: Reader, rowsMax: number): Promise<Record<string, unknown>[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT k.wallet_no, k.wallet_seq, k.verified_at, k.line_hash AS verified_hash, t.line_hash
     FROM ledger_checkpoints k
     LEFT JOIN wallet_transactions t ON t.wallet_no = k.wallet_no AND t.wallet_seq = k.wallet_seq
@@ -180,7 +180,7 @@ export function unpurgedLines(
   excuse: PurgeExcuse,
   { afterSeq, countMax }: { afterSeq: bigint; countMax: number },
 ): Promise<WitnessedLine[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT t.wallet_no AS walletNo, t.wallet_seq AS seq, t.order_id AS orderId, t.line_hash AS hash,
            t.created_at AS createdAt
     FROM wallet_transactions t LEFT JOIN settlements s ON s.order_id = t.order_id
@@ -201,7 +201,7 @@ export async function differingLines(
   const json = JSON.stringify(
     told.map(({ walletNo, walletSeq, lineHash }) => [walletNo, walletSeq, lineHash]),
   );
-  const rows = await db.$queryRaw<{ place: bigint | number; line_hash: string | null }[]>`
+  const rows = await db.query<{ place: bigint | number; line_hash: string | null }>`
     SELECT told.place, t.line_hash
     FROM JSON_TABLE(${json}, '$[*]' COLUMNS (
       place      FOR ORDINALITY,
@@ -222,31 +222,31 @@ export interface StoredEvent {
 
 /** The wallet's own events of these orders, as the outbox still has them. */
 export function walletEventsOf(db: Reader, orderIds: readonly string[]): Promise<StoredEvent[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT no, id, aggregate_id AS orderId, payload FROM outbox
     WHERE aggregate_type = 'wallet' AND aggregate_id IN (${Prisma.join([...orderIds])}) AND aggregate_seq IS NOT NULL`;
 }
 
 /** The wallet's own events behind a row of the outbox, in the order of writing. */
 export function walletEventsAfter(db: Reader, afterNo: bigint, countMax: number): Promise<StoredEvent[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT no, id, aggregate_id AS orderId, payload FROM outbox
     WHERE no > ${afterNo} AND aggregate_type = 'wallet' AND aggregate_seq IS NOT NULL ORDER BY no LIMIT ${countMax}`;
 }
 
 /** The outbox's last row before a moment; 0 when there is none. */
 export async function outboxNoBefore(db: Reader, moment: Date): Promise<bigint> {
-  const [row] = await db.$queryRaw<{ no: bigint | null }[]>`
+  const [row] = await db.query<{ no: bigint | null }>`
     SELECT MIN(no) - 1 AS no FROM outbox WHERE created_at >= ${moment}`;
   if (row?.no !== null && row?.no !== undefined) return row.no;
-  const [last] = await db.$queryRaw<{ no: bigint | null }[]>`SELECT MAX(no) AS no FROM outbox`;
+  const [last] = await db.query<{ no: bigint | null }>`SELECT MAX(no) AS no FROM outbox`;
   return last?.no ?? 0n;
 }
 
 /** How many events the wallet has published of each order, whether or not the outbox still has them. */
 export async function publishedCounts(db: Reader, orderIds: readonly string[]): Promise<Map<string, number>> {
   if (orderIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ order_id: string; last_seq_out: number }[]>`
+  const rows = await db.query<{ order_id: string; last_seq_out: number }>`
     SELECT order_id, last_seq_out FROM settlements WHERE order_id IN (${Prisma.join([...orderIds])})`;
   return new Map(rows.map((row) => [row.order_id, Number(row.last_seq_out)]));
 }
@@ -260,10 +260,10 @@ export async function saveCheckpoints(
   if (places.length === 0) return;
   const rows = places.map(
     ({ walletNo, seq, hash, balance }) =>
-      Prisma.sql`(${walletNo}, ${seq}, ${hash}, ${balance.toFixed(2)}, ${verifiedAt})`,
+      Prisma.sql`(${walletNo}, ${seq}, ${hash}, ${balance}, ${verifiedAt})`,
   );
   // MySQL assigns from left to right: the number comes last, for the others compare with it.
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO ledger_checkpoints (wallet_no, wallet_seq, line_hash, balance, verified_at)
     VALUES ${Prisma.join(rows)} AS new
     ON DUPLICATE KEY UPDATE

@@ -47,9 +47,12 @@ export async function outboxRows(
   const json = JSON.stringify(
     events.map(({ eventId, topic, key, seq, type, hash }) => [eventId, topic, key, seq, type, hash]),
   );
-  const found = await db.$queryRaw<
-    { place: bigint | number; no: bigint | number; original: bigint | number; agrees: bigint | number }[]
-  >`
+  const found = await db.query<{
+    place: bigint | number;
+    no: bigint | number;
+    original: bigint | number;
+    agrees: bigint | number;
+  }>`
     SELECT told.place, o.no, o.aggregate_seq IS NOT NULL AS original,
            BINARY o.aggregate_type <=> BINARY told.topic AND BINARY o.aggregate_id <=> BINARY told.\`key\`
              AND BINARY o.event_type <=> BINARY told.type AND BINARY o.event_seq <=> BINARY told.seq
@@ -77,7 +80,7 @@ export async function outboxRows(
 /** Rows by the event's id. */
 async function wholeRows(db: Reader, eventIds: readonly string[]): Promise<Map<string, OutboxRow>> {
   if (eventIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<OutboxRow[]>`
+  const rows = await db.query<OutboxRow>`
     SELECT id, aggregate_type AS topic, aggregate_id AS \`key\`, event_seq AS seq, event_type AS type,
            SHA2(payload, 256) AS hash
     FROM outbox WHERE id IN (${Prisma.join([...eventIds])})`;
@@ -97,9 +100,7 @@ export async function arrivedEvents(
   eventIds: readonly string[],
 ): Promise<Map<string, ArrivedEvent>> {
   if (eventIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<
-    { event_id: string; payload_hash: string; applied: bigint | number | boolean }[]
-  >`
+  const rows = await db.query<{ event_id: string; payload_hash: string; applied: bigint | number | boolean }>`
     SELECT event_id, payload_hash, applied FROM inbox
     WHERE consumer = ${consumerOf(topic)} AND event_id IN (${Prisma.join([...eventIds])})`;
   return new Map(
@@ -148,16 +149,14 @@ export async function differingLines(
       type,
     ]),
   );
-  const rows = await db.$queryRaw<
-    {
-      place: bigint | number;
-      line_hash: string | null;
-      amount: Prisma.Decimal;
-      order_id: string;
-      type: string;
-      reference_id: bigint;
-    }[]
-  >`
+  const rows = await db.query<{
+    place: bigint | number;
+    line_hash: string | null;
+    amount: string;
+    order_id: string;
+    type: string;
+    reference_id: bigint;
+  }>`
     SELECT told.place, t.line_hash, t.amount, t.order_id, t.type, t.reference_id
     FROM JSON_TABLE(${json}, '$[*]' COLUMNS (
       place        FOR ORDINALITY,
@@ -179,7 +178,7 @@ export async function differingLines(
         ? null
         : {
             hash: row.line_hash,
-            amount: row.amount.toFixed(2),
+            amount: row.amount,
             orderId: row.order_id,
             type: row.type,
             paymentOrderNo: Number(row.reference_id),
@@ -190,7 +189,7 @@ export async function differingLines(
 
 /** The outbox's last row; 0 when it is empty. */
 export async function lastOutboxNo(db: Reader): Promise<bigint> {
-  const [row] = await db.$queryRaw<{ no: bigint | null }[]>`SELECT MAX(no) AS no FROM outbox`;
+  const [row] = await db.query<{ no: bigint | null }>`SELECT MAX(no) AS no FROM outbox`;
   return row?.no ?? 0n;
 }
 
@@ -222,7 +221,7 @@ export function unpublishedRows(
       : Prisma.sql`EXISTS (SELECT 1 FROM inbox i WHERE i.event_id = o.id
           AND i.consumer = IF(o.aggregate_type = 'payment', ${WALLET_SERVICE}, ${PAYMENT_SERVICE})
           AND (${Prisma.join(before, ' OR ')}))`;
-  return db.$queryRaw`
+  return db.query`
     SELECT o.no AS outbox_no, o.aggregate_type AS topic, o.id AS event_id, o.aggregate_id, o.event_type, o.created_at
     FROM outbox o
     WHERE (${Prisma.join(within, ' OR ')}) AND o.aggregate_type IN (${Prisma.join([...AUDITED_TOPICS])})
@@ -242,7 +241,7 @@ export interface TopicCheckpoint {
 
 /** How far the last audits have found topics and tables in agreement. */
 export function topicCheckpoints(db: Reader): Promise<TopicCheckpoint[]> {
-  return db.$queryRaw`
+  return db.query`
     SELECT topic, \`partition\`, next_offset AS nextOffset, verified_at AS verifiedAt,
            last_offset AS lastOffset, last_hash AS lastHash FROM topic_checkpoints`;
 }
@@ -254,7 +253,7 @@ export async function saveTopicCheckpoints(tx: Tx, checkpoints: readonly TopicCh
       Prisma.sql`(${topic}, ${partition}, ${nextOffset}, ${verifiedAt}, ${lastOffset}, ${lastHash})`,
   );
   // An older state only makes the next audit read more.
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO topic_checkpoints (topic, \`partition\`, next_offset, verified_at, last_offset, last_hash)
     VALUES ${Prisma.join(rows)} AS new
     ON DUPLICATE KEY UPDATE next_offset = new.next_offset, verified_at = new.verified_at,

@@ -1,5 +1,5 @@
 import { PAYMENT_SERVICE, WALLET_SERVICE, type RecordName } from '#contracts/topics';
-import { Prisma, type Reader } from '#prisma/database';
+import { Prisma, type Database, type Reader } from '#prisma/database';
 import { CommandError } from './command';
 import { rowText } from './audit';
 
@@ -71,7 +71,7 @@ interface EventRow {
 }
 
 async function eventsOf(db: Reader, orderId: string): Promise<TracedEvent[]> {
-  const rows = await db.$queryRaw<EventRow[]>`
+  const rows = await db.query<EventRow>`
     SELECT o.id, o.event_type, o.aggregate_type, o.event_seq, LEFT(o.payload, 5) AS frame_head, o.traceparent,
            o.redrive_of, o.created_at, i.consumer, i.\`partition\` AS partition_no, i.\`offset\` AS offset_no, i.published_at,
            i.processed_at, i.applied
@@ -107,18 +107,18 @@ async function eventsOf(db: Reader, orderId: string): Promise<TracedEvent[]> {
  *
  * @throws CommandError for an order that does not exist
  */
-export async function traceOrder(db: Reader, orderId: string): Promise<Trace> {
+export async function traceOrder(db: Database, orderId: string): Promise<Trace> {
   const payment = await db.paymentEvent.findUnique({ where: { orderId } });
   if (payment === null) throw new CommandError(`there is no order ${orderId}`);
   const history = await db.paymentOrderHistory.findMany({
     where: { paymentOrder: { paymentEventNo: payment.no } },
     orderBy: { no: 'asc' },
   });
-  const ledger = await db.$queryRaw<Record<string, unknown>[]>(Prisma.sql`
+  const ledger = await db.query<Record<string, unknown>>(Prisma.sql`
     SELECT t.no, w.seller_no, t.wallet_no, t.wallet_seq, t.type, t.amount, t.balance_after, t.reference_id,
            t.event_id, t.created_at
     FROM wallet_transactions t JOIN wallets w ON w.no = t.wallet_no WHERE t.order_id = ${orderId} ORDER BY t.no`);
-  const deadLetters = await db.$queryRaw<Record<string, unknown>[]>(Prisma.sql`
+  const deadLetters = await db.query<Record<string, unknown>>(Prisma.sql`
     SELECT id, consumer, topic, \`partition\`, \`offset\`, event_seq, event_id, status, error, parked_at
     FROM dead_letters WHERE aggregate_id = ${orderId} ORDER BY no`);
   return {

@@ -93,7 +93,7 @@ class Run {
     return {
       db: database.db,
       psp,
-      pspGate: () => {},
+      pspGate: () => undefined,
       encode,
       ids: systemIds,
       clock: systemClock,

@@ -200,7 +200,7 @@ export async function startTestApi(
     ids: systemIds,
     clock: systemClock,
     // The breaker has tests of its own; here a PSP in trouble stays reachable.
-    pspGate: () => {},
+    pspGate: () => undefined,
     rateLimitPerMinute: 0,
     pspPauseMs: 5,
     cancelSpacingMs: CANCEL_INTERVAL_MS,

@@ -11,9 +11,9 @@ afterAll(() => test.close());
 it('When the process’s clock is wrong, then the database’s tells the time all the same, to the millisecond', async () => {
   const told = await inTransaction(test.db, async (tx) => {
     // Another clock than ours, in this session alone.
-    await tx.$executeRaw`SET timestamp = 1772357400.123`;
+    await tx.execute`SET timestamp = 1772357400.123`;
     const now = await databaseClock(tx);
-    await tx.$executeRaw`SET timestamp = DEFAULT`;
+    await tx.execute`SET timestamp = DEFAULT`;
     return now;
   });
   expect(told).toEqual(new Date('2026-03-01T09:30:00.123Z'));

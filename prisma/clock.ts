@@ -8,7 +8,7 @@ export type DatabaseClock = (tx: Reader) => Promise<Date>;
  * judged by its age, is dated by it, for a process's own may be wrong by a day.
  */
 export const databaseClock: DatabaseClock = async (tx) => {
-  const [row] = await tx.$queryRaw<{ now: Date }[]>`SELECT NOW(3) AS now`;
+  const [row] = await tx.query<{ now: Date }>`SELECT NOW(3) AS now`;
   if (row === undefined) throw new Error('the database told no time');
   return row.now;
 };

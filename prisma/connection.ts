@@ -82,3 +82,20 @@ export function poolOptions(
     idleTimeout: 60,
   };
 }
+
+/** Options of the pool behind `inTransaction`: its sessions are READ COMMITTED and have autocommit off. */
+export function transactionPoolOptions(
+  databaseUrl: string,
+  connectionsMax: number,
+  limits: PoolLimits = {},
+): PoolConfig {
+  const options = poolOptions(databaseUrl, connectionsMax, limits);
+  return {
+    ...options,
+    // Several statements of one transaction travel in one packet. Values never become part of a statement's text by hand.
+    multipleStatements: true,
+    // Not a session variable: the driver would set it for the next transaction alone.
+    initSql: 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+    sessionVariables: { ...options.sessionVariables, autocommit: 0 },
+  };
+}

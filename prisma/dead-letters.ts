@@ -137,7 +137,7 @@ async function insertDeadLetters(
       ${arrival.eventSeq}, ${JSON.stringify(storedHeaders(message))}, ${value}, ${error.slice(0, ERROR_CHARACTERS_MAX)},
       ${parkedAt})`;
   });
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, event_type, message_key,
       aggregate_id, event_seq, headers, payload, error, parked_at)
     VALUES ${Prisma.join(rows)}`;
@@ -166,7 +166,7 @@ export async function park(
     parkings.filter(({ isReopened }) => !isReopened),
   );
   for (const { deadLetterId, error } of parkings.filter(({ isReopened }) => isReopened)) {
-    await tx.$executeRaw`
+    await tx.execute`
       UPDATE dead_letters SET status = 'OPEN', error = ${error.slice(0, ERROR_CHARACTERS_MAX)}
       WHERE id = ${deadLetterId} AND status <> 'RESOLVED'`;
   }
@@ -214,7 +214,7 @@ export async function deadLettersFor(
 
 async function lockDeadLetters(tx: Tx, consumer: string, ids: readonly string[]): Promise<DeadLetterState[]> {
   if (ids.length === 0) return [];
-  const rows = await tx.$queryRaw<StateRow[]>`
+  const rows = await tx.query<StateRow>`
     SELECT id, aggregate_id, event_seq, status, closed_from_seq, closed_to_seq
     FROM dead_letters FORCE INDEX (dead_letters_id_key)
     WHERE consumer = ${consumer} AND id IN (${Prisma.join([...ids].sort())})
@@ -229,7 +229,7 @@ export async function deadLettersOf(
   orderIds: readonly string[],
 ): Promise<DeadLetterState[]> {
   if (orderIds.length === 0) return [];
-  const rows = await db.$queryRaw<StateRow[]>`
+  const rows = await db.query<StateRow>`
     SELECT id, aggregate_id, event_seq, status, closed_from_seq, closed_to_seq FROM dead_letters
     WHERE consumer = ${consumer} AND aggregate_id IN (${Prisma.join([...orderIds])})
     ORDER BY no`;
@@ -242,7 +242,7 @@ export async function resolveDeadLetter(
   consumer: string,
   { id, resolution, now }: { id: string; resolution: string; now: Date },
 ): Promise<void> {
-  await tx.$executeRaw`
+  await tx.execute`
     UPDATE dead_letters SET status = 'RESOLVED', resolved_by = ${consumer}, resolved_at = ${now},
       resolution = ${resolution}
     WHERE id = ${id} AND status <> 'RESOLVED'`;

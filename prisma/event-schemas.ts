@@ -12,13 +12,8 @@ export class ContractsNotPublishedError extends Error {
 
 /** Everything `contracts publish` has recorded. */
 export async function recordedSchemas(db: Reader): Promise<PublishedSchema[]> {
-  const rows = await db.eventSchema.findMany({ orderBy: [{ record: 'asc' }, { version: 'asc' }] });
-  return rows.map(({ record, version, schemaId, fingerprint }) => ({
-    record,
-    version,
-    schemaId,
-    fingerprint,
-  }));
+  return db.query<PublishedSchema>`
+    SELECT record, version, schema_id AS schemaId, fingerprint FROM event_schemas ORDER BY record, version`;
 }
 
 /**
@@ -66,7 +61,9 @@ async function recordMissing(db: Database, published: readonly PublishedSchema[]
     for (const { record, version, schemaId, fingerprint } of published) {
       const before = recorded.find((entry) => entry.record === record && entry.fingerprint === fingerprint);
       if (before === undefined) {
-        await tx.eventSchema.create({ data: { record, version, schemaId, fingerprint } });
+        await tx.execute`
+          INSERT INTO event_schemas (record, version, schema_id, fingerprint)
+          VALUES (${record}, ${version}, ${schemaId}, ${fingerprint})`;
       } else if (before.schemaId !== schemaId) {
         throw new Error(
           `${record} was published as schema ${before.schemaId}, but this registry calls it ${schemaId}. Events that ` +

@@ -24,7 +24,7 @@ export async function knownEvents(
   eventIds: readonly string[],
 ): Promise<Map<string, string>> {
   if (eventIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ event_id: string; payload_hash: string }[]>`
+  const rows = await db.query<{ event_id: string; payload_hash: string }>`
     SELECT event_id, payload_hash FROM inbox
     WHERE consumer = ${consumer} AND event_id IN (${Prisma.join([...eventIds])})`;
   return new Map(rows.map((row) => [row.event_id, row.payload_hash]));
@@ -38,9 +38,7 @@ export async function knownSequences(
 ): Promise<Map<string, Set<string>>> {
   const known = new Map<string, Set<string>>();
   if (aggregateIds.length === 0) return known;
-  const rows = await db.$queryRaw<
-    { aggregate_id: string; event_seq: number | bigint; payload_hash: string }[]
-  >`
+  const rows = await db.query<{ aggregate_id: string; event_seq: number | bigint; payload_hash: string }>`
     SELECT aggregate_id, event_seq, payload_hash FROM inbox
     WHERE consumer = ${consumer} AND aggregate_id IN (${Prisma.join([...aggregateIds])}) AND event_seq IS NOT NULL
       AND applied`;
@@ -69,7 +67,7 @@ export async function arrive(
     (a) => Prisma.sql`(${consumer}, ${a.eventId}, ${a.topic}, ${a.partition}, ${a.offset}, ${a.aggregateId},
       ${a.eventSeq}, ${a.payloadHash}, ${applied}, ${a.publishedAt})`,
   );
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash,
       applied, published_at)
     VALUES ${Prisma.join(rows)}`;

@@ -40,7 +40,7 @@ export async function depart(tx: Tx, encode: Encode, departures: readonly Depart
     return Prisma.sql`(${eventId}, ${topic}, ${aggregateId}, ${seq}, ${seq}, ${record}, ${idempotencyKey},
       ${payload}, ${traceparent})`;
   });
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO outbox
       (id, aggregate_type, aggregate_id, aggregate_seq, event_seq, event_type, idempotency_key, payload, traceparent)
     VALUES ${Prisma.join(rows)}`;

@@ -45,14 +45,14 @@ test.each([
       const outcome = await inTransaction(
         database.db,
         async (tx) => {
-          await tx.$executeRaw`INSERT INTO torn VALUES (${run}, 1)`;
-          const slow = tx.$queryRaw`SELECT SLEEP(${seconds})`.then(() => {});
+          await tx.execute`INSERT INTO torn VALUES (${run}, 1)`;
+          const slow = tx.query`SELECT SLEEP(${seconds})`.then(() => {});
           await Promise.resolve();
           if (stillMs > 0) setImmediate(() => standStill(stillMs + round * 3));
           await slow;
           for (let part = 2; part <= 6; part += 1) {
             if (stillMs > 0) standStill(5);
-            await tx.$executeRaw`INSERT INTO torn VALUES (${run}, ${part})`;
+            await tx.execute`INSERT INTO torn VALUES (${run}, ${part})`;
           }
         },
         { timeoutMs: TIMEOUT_MS, attemptsMax: 1 },
@@ -77,7 +77,7 @@ function writeParts(db: TestDatabase['db'], run: string, pauseMs: number): Promi
     db,
     async (tx) => {
       for (let part = 1; part <= 6; part += 1) {
-        await tx.$executeRaw`INSERT INTO torn VALUES (${run}, ${part})`;
+        await tx.execute`INSERT INTO torn VALUES (${run}, ${part})`;
         if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     },
@@ -91,7 +91,7 @@ function writeParts(db: TestDatabase['db'], run: string, pauseMs: number): Promi
 test('When the database is closed while transactions run, then each is whole, and new ones are refused', async () => {
   for (let round = 0; round < 12; round += 1) {
     const db = openDatabase(database.url('wallet'), 4);
-    await db.$queryRaw`SELECT 1`;
+    await db.query`SELECT 1`;
     const runs = [randomUUID(), randomUUID(), randomUUID()];
     const written = runs.map((run) => writeParts(db, run, 0));
     await new Promise((resolve) => setTimeout(resolve, round * 2));

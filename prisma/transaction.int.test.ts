@@ -2,7 +2,7 @@ import { createConnection, type Connection } from 'mariadb';
 import { connectionOptions } from './connection';
 import { openTestDatabase, type TestDatabase } from './database.fixture';
 import type { Tx } from './database';
-import { inTransaction, isDuplicateKey, mysqlErrorNumber } from './transaction';
+import { inSnapshot, inTransaction, isDuplicateKey, mysqlErrorNumber } from './transaction';
 
 let database: TestDatabase;
 let other: Connection;
@@ -15,8 +15,7 @@ afterAll(async () => {
   await database.close();
 });
 
-const touch = (tx: Tx, no: number) =>
-  tx.$executeRaw`UPDATE wallets SET version = version + 1 WHERE no = ${no}`;
+const touch = (tx: Tx, no: number) => tx.execute`UPDATE wallets SET version = version + 1 WHERE no = ${no}`;
 
 async function versions(): Promise<string[]> {
   const rows = await database.administer('SELECT version FROM wallets ORDER BY no');
@@ -64,7 +63,7 @@ describe('inTransaction', () => {
   });
 
   describe('while another holds the lock', () => {
-    const impatient = (tx: Tx) => tx.$executeRaw`SET SESSION innodb_lock_wait_timeout = 1`;
+    const impatient = (tx: Tx) => tx.execute`SET SESSION innodb_lock_wait_timeout = 1`;
 
     it('When it goes on for ever, then the repetitions end and the error is MySQL’s', async () => {
       await other.beginTransaction();
@@ -122,7 +121,7 @@ describe('inTransaction', () => {
       inTransaction(database.db, async (tx) => {
         runs += 1;
         await touch(tx, 1);
-        await tx.$executeRaw`INSERT INTO wallets (seller_no) VALUES (1)`;
+        await tx.execute`INSERT INTO wallets (seller_no) VALUES (1)`;
       }),
     );
     expect(isDuplicateKey(error)).toBe(true);
@@ -146,6 +145,45 @@ describe('inTransaction', () => {
     expect(await versions()).toEqual(before);
   });
 
+  it('When statements are issued together, then they run in order, and the first error stops the rest', async () => {
+    const before = await versions();
+    const results: unknown[] = [];
+    const error = await errorOf(
+      inTransaction(database.db, async (tx) => {
+        results.push(
+          ...(await Promise.all([
+            touch(tx, 1),
+            tx.query<{ version: bigint }>`SELECT version FROM wallets WHERE no = 1`,
+            touch(tx, 9),
+          ])),
+        );
+        await Promise.all([tx.execute`NONSENSE`, touch(tx, 2)]);
+      }),
+    );
+    expect(results).toEqual([1, [{ version: BigInt(before[0] ?? '') + 1n }], 0]);
+    expect(mysqlErrorNumber(error)).toBe(1064);
+    expect(await versions()).toEqual(before);
+  });
+
+  it('When the work has ended, then a statement that it still sends is refused and changes nothing', async () => {
+    const before = await versions();
+    let late: Promise<unknown> | undefined;
+    await inTransaction(database.db, async (tx) => {
+      await touch(tx, 1);
+      late = new Promise((resolve) => setTimeout(resolve, 50)).then(() => touch(tx, 2));
+    });
+    await expect(late).rejects.toThrow('the transaction has ended');
+    expect(await versions()).toEqual([String(Number(before[0]) + 1), before[1]]);
+  });
+
+  it('When a value looks like SQL, then it stays a value', async () => {
+    const text = `'; DELETE FROM wallets; -- \\'; "\u0000`;
+    const rows = await inTransaction(database.db, (tx) =>
+      Promise.all([tx.query<{ text: string }>`SELECT ${text} AS text`, tx.query`SELECT 1 AS one`]),
+    );
+    expect(rows).toEqual([[{ text }], [{ one: 1n }]]);
+  });
+
   it('When the work takes longer than its time, then it is rolled back', async () => {
     const before = await versions();
     const slow = inTransaction(
@@ -163,7 +201,7 @@ describe('inTransaction', () => {
 
   it('When nothing else is said, then it reads what is committed; a snapshot is had by asking', async () => {
     const read = async (tx: Tx) => {
-      const [row] = await tx.$queryRaw<{ version: bigint }[]>`SELECT version FROM wallets WHERE no = 2`;
+      const [row] = await tx.query<{ version: bigint }>`SELECT version FROM wallets WHERE no = 2`;
       return row?.version;
     };
     const twice = async (tx: Tx) => {
@@ -173,25 +211,20 @@ describe('inTransaction', () => {
     };
     const [a, b] = await inTransaction(database.db, twice);
     expect(b).toBe((a ?? 0n) + 1n);
-    const [c, d] = await inTransaction(database.db, twice, { isolation: 'RepeatableRead' });
+    const [c, d] = await inSnapshot(database.db, twice);
     expect(d).toBe(c);
   });
 });
 
 describe('mysqlErrorNumber', () => {
   it.each([
-    ['a raw duplicate', 1062, (tx: Tx) => tx.$executeRaw`INSERT INTO wallets (seller_no) VALUES (1)`],
-    [
-      'a model’s duplicate',
-      1062,
-      async (tx: Tx) => (await tx.wallet.create({ data: { sellerNo: 1n } })).version,
-    ],
-    ['a missing parent', 1452, (tx: Tx) => tx.$executeRaw`INSERT INTO wallets (seller_no) VALUES (99)`],
+    ['a raw duplicate', 1062, (tx: Tx) => tx.execute`INSERT INTO wallets (seller_no) VALUES (1)`],
+    ['a missing parent', 1452, (tx: Tx) => tx.execute`INSERT INTO wallets (seller_no) VALUES (99)`],
     ['a CHECK', 3819, insertLine('0', 'k')],
     ['a text too long', 1406, insertLine('1', 'k'.repeat(301))],
     ['a number too large', 1264, insertLine('99999999999999', 'k')],
-    ['a missing privilege', 1142, (tx: Tx) => tx.$executeRaw`UPDATE payment_events SET attempt = 1`],
-    ['nonsense', 1064, (tx: Tx) => tx.$executeRaw`NONSENSE`],
+    ['a missing privilege', 1142, (tx: Tx) => tx.execute`UPDATE payment_events SET attempt = 1`],
+    ['nonsense', 1064, (tx: Tx) => tx.execute`NONSENSE`],
   ])('When MySQL refuses %s, then it is %i', async (_what, number, work) => {
     const error = await errorOf(inTransaction<unknown>(database.db, (tx) => work(tx)));
     expect(mysqlErrorNumber(error)).toBe(number);
@@ -208,22 +241,6 @@ describe('mysqlErrorNumber', () => {
     expect(mysqlErrorNumber(error)).toBe(number);
   });
 
-  it('When a model deadlocks, then it is 1213 as well', async () => {
-    const meet = meeting(2);
-    const crossing = (first: bigint, second: bigint) =>
-      inTransaction(
-        database.db,
-        async (tx) => {
-          await tx.wallet.update({ where: { no: first }, data: { version: { increment: 1 } } });
-          await meet();
-          await tx.wallet.update({ where: { no: second }, data: { version: { increment: 1 } } });
-        },
-        { attemptsMax: 1 },
-      );
-    const errors = await Promise.all([errorOf(crossing(1n, 2n)), errorOf(crossing(2n, 1n))]);
-    expect(errors.map(mysqlErrorNumber).toSorted()).toEqual([1213, undefined]);
-  });
-
   it.each([
     [new Error('no')],
     [undefined],
@@ -237,7 +254,7 @@ describe('mysqlErrorNumber', () => {
 });
 
 function insertLine(amount: string, key: string) {
-  return (tx: Tx) => tx.$executeRaw`
+  return (tx: Tx) => tx.execute`
     INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id,
       event_id, idempotency_key, line_hash, created_at)
     VALUES (1, 1, 'CREDIT', ${amount}, 1, 1, 'order', 'event', ${key}, 'hash', NOW(3))`;

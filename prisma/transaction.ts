@@ -1,188 +1,180 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database, Tx } from './database';
-import { Prisma } from './generated/client';
+import type { PoolConnection, UpsertResult } from 'mariadb';
+import { sqlOf, type Database, type Tx } from './database';
+import type { Prisma } from './generated/client';
+import { isRetriable, LostCommitError, TransactionTooSlowError } from './mysql-errors';
 
-/** MySQL: deadlock found, lock wait timeout exceeded. The whole transaction was, or is, rolled back. */
-const RETRIABLE = new Set([1213, 1205]);
-const DUPLICATE_KEY = 1062;
+export {
+  isDatabaseUnavailable,
+  isDuplicateKey,
+  isTooSlow,
+  LostCommitError,
+  mysqlErrorNumber,
+} from './mysql-errors';
 
 export interface TransactionOptions {
-  isolation?: 'ReadCommitted' | 'RepeatableRead';
-  /** How often the transaction runs at most, the first time included. */
+  /** How often the transaction runs at most, the first run included. */
   attemptsMax?: number;
-  /** A transaction open for longer takes no further statement and is rolled back. */
+  /** A transaction that is open for longer sends no further statement and is rolled back. */
   timeoutMs?: number;
-  /** Told of each repetition: deadlocks are normal, many are a symptom. */
+  /** Called before each repetition: deadlocks are normal, many are a symptom. */
   onRetry?: (error: unknown, attempt: number) => void;
 }
 
-/** Longer than any process lives. See `withDeadline`. */
-const PRISMA_TIMEOUT_MS = 2 ** 31 - 1;
 const BACKOFF_BASE_MS = 15;
-const ACQUIRE_TIMEOUT_MS = 5_000;
 const CLOSE_GRACE_MS = 4_000;
 
-interface Transactions {
-  open: number;
-  isClosing: boolean;
-  /** Called when the last open one has ended. */
-  onNone: () => void;
-}
-const transactionsOf = new WeakMap<Database, Transactions>();
-
-function transactionsIn(db: Database): Transactions {
-  const known = transactionsOf.get(db);
-  if (known !== undefined) return known;
-  const none: Transactions = { open: 0, isClosing: false, onNone: () => {} };
-  transactionsOf.set(db, none);
-  return none;
+interface Waiting {
+  statement: Prisma.Sql;
+  resolve: (result: unknown) => void;
+  reject: (error: unknown) => void;
 }
 
-/** The database is being closed: nothing new is begun. */
-class DatabaseClosingError extends Error {
-  override readonly name = 'DatabaseClosingError';
-}
+/**
+ * A transaction on one connection whose session has autocommit off. Statements that are issued together (`Promise.all`)
+ * travel in one packet; MySQL runs them in order and stops at the first error, which rejects all of the packet's promises.
+ *
+ * Past its deadline the transaction sends nothing more: `inTransaction` then rolls it back. A running statement may outlast
+ * the deadline, by as much as MySQL waits for a lock and the connection for a response.
+ */
+class MysqlTransaction implements Tx {
+  readonly isTransaction = true;
+  readonly #connection: PoolConnection;
+  readonly #timeoutMs: number;
+  readonly #deadlineMs: number;
+  #waiting: Waiting[] = [];
+  #isOver = false;
 
-/** MySQL's error number behind an error of Prisma or of the driver; `undefined` when there is none. */
-export function mysqlErrorNumber(error: unknown): number | undefined {
-  for (
-    let current = error, depth = 0;
-    typeof current === 'object' && current !== null && depth < 6;
-    depth += 1
-  ) {
-    const { errno, originalCode, code, meta, cause } = current as Record<string, unknown>;
-    if (typeof errno === 'number' && errno > 1000) return errno;
-    for (const candidate of [originalCode, code]) {
-      if (typeof candidate === 'number' && candidate > 1000) return candidate;
-      if (typeof candidate === 'string' && /^\d{4}$/.test(candidate)) return Number(candidate);
-    }
-    if (code === 'P2034') return 1213;
-    if (code === 'P2002') return DUPLICATE_KEY;
-    if ((current as { kind?: string }).kind === 'TransactionWriteConflict') return 1213;
-    const adapterError = (meta as { driverAdapterError?: unknown; code?: unknown } | undefined) ?? undefined;
-    if (typeof adapterError?.code === 'string' && /^\d{4}$/.test(adapterError.code))
-      return Number(adapterError.code);
-    current = adapterError?.driverAdapterError ?? cause;
+  constructor(connection: PoolConnection, timeoutMs: number) {
+    this.#connection = connection;
+    this.#timeoutMs = timeoutMs;
+    this.#deadlineMs = performance.now() + timeoutMs;
   }
-  return undefined;
-}
 
-/**
- * MySQL: disk or tablespace full, too many connections, shutting down, read-only; the client library's 2xxx: connection
- * refused or lost.
- */
-const UNAVAILABLE = new Set([
-  1021, 1026, 1030, 1040, 1053, 1077, 1114, 1205, 1213, 1290, 1836, 2002, 2003, 2006, 2013,
-]);
-/** Prisma: no connection, connection closed, no connection free, no transaction started or one that was too slow. */
-const UNAVAILABLE_PRISMA = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2034']);
+  query<Row>(text: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<Row[]> {
+    return this.#issue(sqlOf(text, values)) as Promise<Row[]>;
+  }
 
-/** Is it the database that is out of order or overloaded, and not the statement? */
-export function isDatabaseUnavailable(error: unknown): boolean {
-  const number = mysqlErrorNumber(error) ?? 0;
-  // The driver numbers its own errors (connection refused, lost, none free) from 45000.
-  if (UNAVAILABLE.has(number) || (number >= 45_000 && number < 46_000)) return true;
-  if (isTooSlow(error) || error instanceof DatabaseClosingError) return true;
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' && UNAVAILABLE_PRISMA.has(code);
-}
+  async execute(text: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<number> {
+    const result = (await this.#issue(sqlOf(text, values))) as UpsertResult;
+    return result.affectedRows;
+  }
 
-/** The transaction was rolled back because it took longer than its limit. */
-class TransactionTooSlowError extends Error {
-  override readonly name = 'TransactionTooSlowError';
-}
+  /** From now on every statement is refused: what the work still sends must not begin another transaction. */
+  end(): void {
+    this.#isOver = true;
+  }
 
-/** Was the transaction rolled back because it took longer than its limit? */
-export const isTooSlow = (error: unknown): boolean => error instanceof TransactionTooSlowError;
-
-/**
- * A transaction that refuses further statements once its time is over; the work ends by that error, and then it is rolled
- * back. Prisma's own limit rolls back while the work still runs, and what the work sends afterwards is committed by itself:
- * half a transaction. So Prisma's limit is set out of reach. One statement may outlast the limit, by as much as MySQL waits
- * for a lock and the connection for an answer.
- */
-function withDeadline(tx: Tx, timeoutMs: number): Tx {
-  const deadlineMs = performance.now() + timeoutMs;
-  const checked = <T extends object>(target: T, isModel: boolean): T =>
-    new Proxy(target, {
-      get(owner, name) {
-        const value: unknown = Reflect.get(owner, name, owner);
-        if (typeof value === 'function') {
-          return (...args: unknown[]): unknown => {
-            if (performance.now() > deadlineMs)
-              throw new TransactionTooSlowError(`not done within ${timeoutMs} ms: rolled back`);
-            return Reflect.apply(value, owner, args);
-          };
-        }
-        return !isModel && typeof value === 'object' && value !== null ? checked(value, true) : value;
-      },
+  #issue(statement: Prisma.Sql): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ statement, resolve, reject });
+      if (this.#waiting.length === 1) queueMicrotask(() => void this.#send());
     });
-  return checked(tx, false);
+  }
+
+  async #send(): Promise<void> {
+    const packet = this.#waiting;
+    this.#waiting = [];
+    try {
+      if (this.#isOver) throw new Error('the transaction has ended');
+      if (performance.now() > this.#deadlineMs)
+        throw new TransactionTooSlowError(`not done within ${this.#timeoutMs} ms: rolled back`);
+      const results = await sendTogether(
+        this.#connection,
+        packet.map(({ statement }) => statement),
+      );
+      packet.forEach(({ resolve }, index) => resolve(results[index]));
+    } catch (error) {
+      for (const { reject } of packet) reject(error);
+    }
+  }
 }
 
-/** Did a unique key refuse the row? */
-export function isDuplicateKey(error: unknown): boolean {
-  return mysqlErrorNumber(error) === DUPLICATE_KEY;
+async function sendTogether(
+  connection: Pick<PoolConnection, 'query'>,
+  statements: readonly Prisma.Sql[],
+): Promise<unknown[]> {
+  const text = statements.map(({ sql }) => sql).join(';\n');
+  const values = statements.flatMap((statement) => statement.values);
+  const result = await connection.query<unknown>(text, values);
+  return statements.length === 1 ? [result] : (result as unknown[]);
 }
 
 /**
- * Closes a pool once its transactions have ended; new ones are refused. Prisma's own `$disconnect` rolls back what is open
- * and lets the work go on: a statement that it was just sending is then committed by itself. Whoever still runs after the
- * grace keeps his connection: the end of the process breaks it, and MySQL rolls back.
+ * Closes a database's connections once its transactions have ended; new ones are refused. A transaction that still runs
+ * after the grace keeps its connection: the end of the process breaks it, and MySQL rolls back.
  *
  * @throws Error when transactions outlast `graceMs`; nothing is closed then
  */
 export async function closeDatabase(db: Database, graceMs = CLOSE_GRACE_MS): Promise<void> {
-  const transactions = transactionsIn(db);
-  transactions.isClosing = true;
-  if (transactions.open > 0) {
-    const none = new Promise<'none'>((resolve) => (transactions.onNone = () => resolve('none')));
-    if ((await Promise.race([none, delay(graceMs, 'late', { ref: false })])) === 'late')
-      throw new Error(`${transactions.open} transactions still run after ${graceMs} ms`);
-  }
+  const running = await db.transactions.drain(graceMs);
+  if (running > 0) throw new Error(`${running} transactions still run after ${graceMs} ms`);
   await db.$disconnect();
 }
 
 /**
- * Runs `work` in one transaction. A deadlock or a lock wait time-out repeats the whole of it, with growing, jittered
- * pauses, at most `attemptsMax` times: `work` must not do anything that cannot be done again.
+ * Runs `work` in one READ COMMITTED transaction. A deadlock or a lock wait timeout repeats the whole of it, with growing,
+ * jittered pauses, at most `attemptsMax` times: `work` must not do anything that cannot be done again.
+ *
+ * @throws LostCommitError when COMMIT was sent and not answered; TransactionTooSlowError; what `work` throws
  */
 export async function inTransaction<T>(
   db: Database,
   work: (tx: Tx) => Promise<T>,
-  { isolation = 'ReadCommitted', attemptsMax = 6, timeoutMs = 15_000, onRetry }: TransactionOptions = {},
-): Promise<T> {
-  const transactions = transactionsIn(db);
-  if (transactions.isClosing) throw new DatabaseClosingError('the database is being closed');
-  transactions.open += 1;
-  try {
-    return await repeated(db, work, { isolation, attemptsMax, timeoutMs, onRetry });
-  } finally {
-    transactions.open -= 1;
-    if (transactions.open === 0) transactions.onNone();
-  }
-}
-
-type Repetition = Required<Omit<TransactionOptions, 'onRetry'>> & {
-  onRetry: TransactionOptions['onRetry'] | undefined;
-};
-
-async function repeated<T>(
-  db: Database,
-  work: (tx: Tx) => Promise<T>,
-  { isolation, attemptsMax, timeoutMs, onRetry }: Repetition,
+  { attemptsMax = 6, timeoutMs = 15_000, onRetry }: TransactionOptions = {},
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.$transaction((tx) => work(withDeadline(tx, timeoutMs)), {
-        isolationLevel: Prisma.TransactionIsolationLevel[isolation],
-        maxWait: ACQUIRE_TIMEOUT_MS,
-        timeout: PRISMA_TIMEOUT_MS,
-      });
+      return await db.transactions.run((connection) => runOnce(connection, work, timeoutMs));
     } catch (error) {
-      if (attempt >= attemptsMax || !RETRIABLE.has(mysqlErrorNumber(error) ?? 0)) throw error;
+      if (attempt >= attemptsMax || !isRetriable(error)) throw error;
       onRetry?.(error, attempt);
       await delay(BACKOFF_BASE_MS * 2 ** attempt * (0.5 + Math.random()));
     }
   }
+}
+
+async function runOnce<T>(
+  connection: PoolConnection,
+  work: (tx: Tx) => Promise<T>,
+  timeoutMs: number,
+): Promise<T> {
+  const tx = new MysqlTransaction(connection, timeoutMs);
+  try {
+    const result = await work(tx).finally(() => tx.end());
+    await commit(connection);
+    return result;
+  } catch (error) {
+    if (error instanceof LostCommitError) connection.destroy();
+    // A connection that cannot roll back is broken: MySQL rolls back when it is gone.
+    else await connection.query('ROLLBACK').catch(() => connection.destroy());
+    throw error;
+  }
+}
+
+async function commit(connection: PoolConnection): Promise<void> {
+  try {
+    await connection.query('COMMIT');
+  } catch (error) {
+    // MySQL has rolled back and says so.
+    if (isRetriable(error)) throw error;
+    throw new LostCommitError(`no response to COMMIT: ${String(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Runs `read` in one REPEATABLE READ transaction: its first read opens the snapshot that all later ones see. It takes as
+ * long as it takes, and holds no locks.
+ */
+export function inSnapshot<T>(db: Database, read: (snapshot: Tx) => Promise<T>): Promise<T> {
+  const options = { attemptsMax: 1, timeoutMs: Number.POSITIVE_INFINITY };
+  return inTransaction(
+    db,
+    async (tx) => {
+      // Without SESSION it is the isolation of the next transaction, which the first read begins.
+      await tx.execute`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`;
+      return read(tx);
+    },
+    options,
+  );
 }

@@ -1,14 +1,15 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Logger } from '#kit/log';
-import type { Prisma, Reader } from '#prisma/database';
+import { wonFromText, wonToNumber } from '#kit/money';
+import type { Reader } from '#prisma/database';
 
 const READ_TIMEOUT_MS = 2_000;
 
 /** Read from an index that holds only the wallets below zero. */
 async function negativeBalances(db: Reader): Promise<{ count: number; owedWon: number }> {
-  const [row] = await db.$queryRaw<{ count: bigint; owed: Prisma.Decimal | null }[]>`
+  const [row] = await db.query<{ count: bigint; owed: string | null }>`
     SELECT COUNT(*) AS count, SUM(owed) AS owed FROM wallets WHERE owed IS NOT NULL`;
-  return { count: Number(row?.count ?? 0), owedWon: Number(row?.owed?.toFixed(0) ?? 0) };
+  return { count: Number(row?.count ?? 0), owedWon: wonToNumber(wonFromText(row?.owed ?? '0.00')) };
 }
 
 const within = <T>(work: Promise<T>, timeoutMs: number): Promise<T> => {

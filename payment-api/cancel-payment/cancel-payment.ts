@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from '#kit/log';
 import { Refusal } from '#kit/refusal';
-import { inTransaction, isDuplicateKey } from '#prisma/transaction';
+import { inTransaction, isDuplicateKey, LostCommitError } from '#prisma/transaction';
 import { askCancel, type CancelAskingWorld } from '../payment/ask-cancel';
 import type { CancelEnding } from '../payment/cancel.rules';
 import {
@@ -49,15 +49,15 @@ export async function cancelPayment(
   const bodyHash = hashOf(command);
   const earlier = await findCancelByKey(world.db, command.idempotencyKey);
   if (earlier !== undefined) return replay(earlier, bodyHash);
-  world.pspGate();
+  const shut = world.pspGate();
+  if (shut !== undefined) throw shut;
   const token = world.ids.token();
-  const progress = { isWritten: false };
   let requested: { cancel: Cancel; paymentKey: string };
   try {
-    requested = await request(world, command, { bodyHash, token, progress });
+    requested = await request(world, command, { bodyHash, token });
   } catch (error) {
-    if (progress.isWritten) {
-      requested = await requestedAfterAll(world, command, token, error);
+    if (error instanceof LostCommitError) {
+      requested = await requestAfterLostCommit(world, command, token, error);
       return finish(world, requested, command, log);
     }
     if (!isDuplicateKey(error)) throw error;
@@ -98,14 +98,14 @@ function replay(earlier: Cancel, bodyHash: string): { canceled: Canceled; isRepl
 }
 
 /**
- * The row was written and its COMMIT was not answered. If it did happen, recovery would give the money back in a while:
- * "nothing happened" may be said only when the rows say so, read behind the lock of whatever is still under way.
+ * If the request was committed, recovery gives the money back in a while: "nothing happened" may be said only when the rows
+ * say so, read behind the lock of a COMMIT that may still be under way.
  */
-async function requestedAfterAll(
+async function requestAfterLostCommit(
   { db }: CancelWorld,
   { orderId, idempotencyKey }: CancelCommand,
   token: string,
-  error: unknown,
+  error: LostCommitError,
 ): Promise<{ cancel: Cancel; paymentKey: string }> {
   const found = await inTransaction(
     db,
@@ -125,12 +125,11 @@ async function requestedAfterAll(
 function request(
   { db, ids, claimLeaseMs }: CancelWorld,
   command: CancelCommand,
-  attempt: { bodyHash: string; token: string; progress: { isWritten: boolean } },
+  attempt: { bodyHash: string; token: string },
 ): Promise<{ cancel: Cancel; paymentKey: string }> {
   const { orderId, cancelReason: reason, paymentOrderNos, idempotencyKey: key } = command;
-  const { bodyHash, token, progress } = attempt;
+  const { bodyHash, token } = attempt;
   return inTransaction(db, async (tx) => {
-    progress.isWritten = false;
     const payment = await lockPayment(tx, orderId);
     if (payment === undefined) throw new Refusal('PEC0003');
     const cancels = await cancelsOf(tx, payment.no);
@@ -153,7 +152,6 @@ function request(
     await insertCancelLines(tx, no, lines);
     const cancel = await findCancel(tx, cancelId);
     if (cancel === undefined) throw new Error(`cancel ${cancelId} was not inserted`);
-    progress.isWritten = true;
     return { cancel, paymentKey: payment.paymentKey };
   });
 }

@@ -6,11 +6,12 @@ import type { Product } from './checkout.rules';
 const GUEST_MEMBER_NO = 1n;
 
 export async function findProducts(db: Reader, productNos: readonly number[]): Promise<Map<number, Product>> {
-  const rows = await db.product.findMany({ where: { no: { in: [...new Set(productNos)].map(BigInt) } } });
+  const rows = await db.query<{ no: bigint; seller_no: bigint; name: string; price: string }>`
+    SELECT no, seller_no, name, price FROM products WHERE no IN (${Prisma.join([...new Set(productNos)])})`;
   return new Map(
-    rows.map(({ no, sellerNo, name, price }) => [
+    rows.map(({ no, seller_no, name, price }) => [
       Number(no),
-      { no, sellerNo, name, price: wonFromText(price.toFixed(2)) },
+      { no, sellerNo: seller_no, name, price: wonFromText(price) },
     ]),
   );
 }
@@ -24,26 +25,23 @@ export interface NewOrder {
   idempotency: { key: string; bodyHash: string } | null;
 }
 
-/** One payment and one line per product. @throws duplicate key for a used idempotency key */
+/** One payment and one line per product, in one packet. @throws duplicate key for a used idempotency key */
 export async function insertOrder(tx: Tx, order: NewOrder): Promise<void> {
-  const { no } = await tx.paymentEvent.create({
-    data: {
-      memberNo: GUEST_MEMBER_NO,
-      orderId: order.orderId,
-      orderName: order.orderName,
-      totalAmount: wonToDecimalText(order.amount),
-      checkoutKey: order.idempotency?.key ?? null,
-      checkoutBodyHash: order.idempotency?.bodyHash ?? null,
-    },
-    select: { no: true },
-  });
+  const { orderId, orderName, amount, idempotency } = order;
+  // LAST_INSERT_ID is the payment's number throughout the second statement.
   const lines = order.products.map(
-    (product) =>
-      Prisma.sql`(${no}, ${product.no}, ${product.sellerNo}, ${order.orderId}, ${wonToDecimalText(product.price)})`,
+    ({ no, sellerNo, price }) =>
+      Prisma.sql`(LAST_INSERT_ID(), ${no}, ${sellerNo}, ${orderId}, ${wonToDecimalText(price)})`,
   );
-  await tx.$executeRaw`
-    INSERT INTO payment_orders (payment_event_no, product_no, seller_no, order_id, amount)
-    VALUES ${Prisma.join(lines)}`;
+  await Promise.all([
+    tx.execute`
+      INSERT INTO payment_events (member_no, order_id, order_name, total_amount, checkout_key, checkout_body_hash)
+      VALUES (${GUEST_MEMBER_NO}, ${orderId}, ${orderName}, ${wonToDecimalText(amount)}, ${idempotency?.key ?? null},
+        ${idempotency?.bodyHash ?? null})`,
+    tx.execute`
+      INSERT INTO payment_orders (payment_event_no, product_no, seller_no, order_id, amount)
+      VALUES ${Prisma.join(lines)}`,
+  ]);
 }
 
 export interface FoundOrder {
@@ -54,15 +52,18 @@ export interface FoundOrder {
 }
 
 export async function findByCheckoutKey(db: Reader, key: string): Promise<FoundOrder | undefined> {
-  const row = await db.paymentEvent.findUnique({
-    where: { checkoutKey: key },
-    select: { orderId: true, orderName: true, totalAmount: true, checkoutBodyHash: true },
-  });
-  if (row === null) return undefined;
+  const [row] = await db.query<{
+    order_id: string;
+    order_name: string;
+    total_amount: string;
+    checkout_body_hash: string | null;
+  }>`
+    SELECT order_id, order_name, total_amount, checkout_body_hash FROM payment_events WHERE checkout_key = ${key}`;
+  if (row === undefined) return undefined;
   return {
-    orderId: row.orderId,
-    orderName: row.orderName,
-    amount: wonFromText(row.totalAmount.toFixed(2)),
-    bodyHash: row.checkoutBodyHash,
+    orderId: row.order_id,
+    orderName: row.order_name,
+    amount: wonFromText(row.total_amount),
+    bodyHash: row.checkout_body_hash,
   };
 }

@@ -36,27 +36,29 @@ export async function checkout(
   { productNos, idempotencyKey }: CheckoutCommand,
 ): Promise<{ order: Order; isReplay: boolean }> {
   const bodyHash = createHash('sha256').update(JSON.stringify(productNos)).digest('hex');
-  if (idempotencyKey !== null) {
-    const earlier = await store.findByCheckoutKey(db, idempotencyKey);
-    if (earlier !== undefined) return replay(earlier, bodyHash);
-  }
-  const found = await store.findProducts(db, productNos);
-  const products = productNos
-    .map((no) => found.get(no))
-    .filter((product): product is Product => product !== undefined);
-  if (products.length !== productNos.length) throw new Refusal('PEC0001');
-  const order = { orderId: ids.orderId(), orderName: orderNameOf(products), amount: totalOf(products) };
   const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, bodyHash };
   try {
-    await inTransaction(db, (tx) => store.insertOrder(tx, { ...order, products, idempotency }));
+    return await inTransaction(db, async (tx) => {
+      const [found, earlier] = await Promise.all([
+        store.findProducts(tx, productNos),
+        idempotency === null ? undefined : store.findByCheckoutKey(tx, idempotency.key),
+      ]);
+      if (earlier !== undefined) return replay(earlier, bodyHash);
+      const products = productNos
+        .map((no) => found.get(no))
+        .filter((product): product is Product => product !== undefined);
+      if (products.length !== productNos.length) throw new Refusal('PEC0001');
+      const order = { orderId: ids.orderId(), orderName: orderNameOf(products), amount: totalOf(products) };
+      await store.insertOrder(tx, { ...order, products, idempotency });
+      return { order, isReplay: false };
+    });
   } catch (error) {
-    if (idempotencyKey === null || !isDuplicateKey(error)) throw error;
+    if (idempotency === null || !isDuplicateKey(error)) throw error;
     // Two requests with one key at once: the unique key let one through, and it has committed.
-    const winner = await store.findByCheckoutKey(db, idempotencyKey);
+    const winner = await store.findByCheckoutKey(db, idempotency.key);
     if (winner === undefined) throw error;
     return replay(winner, bodyHash);
   }
-  return { order, isReplay: false };
 }
 
 function replay(earlier: store.FoundOrder, bodyHash: string): { order: Order; isReplay: boolean } {

@@ -3,11 +3,11 @@ import type { Logger } from '#kit/log';
 import type { Won } from '#kit/money';
 import { Refusal } from '#kit/refusal';
 import type { Database, Tx } from '#prisma/database';
-import { inTransaction, isDuplicateKey } from '#prisma/transaction';
+import { inTransaction, isDuplicateKey, LostCommitError } from '#prisma/transaction';
 import { askPsp, type AskingWorld } from '../payment/ask-psp';
 import type { Ending } from '../payment/asking.rules';
-import type { Payment } from '../payment/payment';
-import { findPayment, lockPayment } from '../payment/payment.store';
+import type { ClaimedPayment, Payment } from '../payment/payment';
+import { ClaimLostError, claimPayment, findPayment, linesOf, lockPayment } from '../payment/payment.store';
 import { recordFailure, recordSuccess, type RecordWorld } from '../payment/record-outcome';
 import { isPaid } from '../payment/states';
 import type { PspGate } from '../toss/psp-breaker';
@@ -40,33 +40,38 @@ export async function confirmPayment(
 ): Promise<Payment> {
   const { payment, isReplay } = await claim(world, command);
   if (isReplay) return payment;
-  const ending = await askPsp(world, payment, log).catch((error: unknown) =>
-    outcomeUnknown(payment, error, log),
-  );
+  const ending = await askPsp(world, payment, log).catch((error: unknown) => {
+    if (error instanceof ClaimLostError) return LEFT_TO_ANOTHER;
+    return outcomeUnknown(payment, error, log);
+  });
   return record(world, payment, ending, command.traceparent, log);
 }
 
-async function claim(
-  world: ConfirmWorld,
-  command: ConfirmCommand,
-): Promise<{ payment: Payment; isReplay: boolean }> {
+const LEFT_TO_ANOTHER: Ending = {
+  do: 'leave-unknown',
+  reason: 'another process has taken over',
+  alarm: false,
+};
+
+type Claimed = { payment: ClaimedPayment; isReplay: false } | { payment: Payment; isReplay: true };
+
+/** In the ordinary case one packet claims the payment. Why it could not be claimed is read under the row's lock. */
+async function claim(world: ConfirmWorld, command: ConfirmCommand): Promise<Claimed> {
   const { db, ids, pspGate } = world;
   const token = ids.token();
-  let isWritten = false;
   try {
     return await inTransaction(db, async (tx) => {
-      isWritten = false;
+      const shut = pspGate();
+      const claimed = shut === undefined ? await claimPayment(tx, { ...command, token }) : undefined;
+      if (claimed !== undefined) return { payment: claimed, isReplay: false };
       const payment = await lockPayment(tx, command.orderId);
       if (payment === undefined) throw new Refusal('PEC0003');
       if (admit(payment, command) === 'replay') return { payment, isReplay: true };
-      // Before the claim: whoever is refused here may try again, nothing has happened.
-      pspGate();
-      const claimed = await store.claim(tx, payment, command.paymentKey, token);
-      isWritten = true;
-      return { payment: claimed, isReplay: false };
+      // No state has changed, so the client may retry. Without a shut gate another request has just released the claim.
+      throw shut ?? new Refusal('PEC0005', { retryAfterSeconds: 1 });
     });
   } catch (error) {
-    if (isWritten) return { payment: await claimedAfterAll(world, command, token, error), isReplay: false };
+    if (error instanceof LostCommitError) return claimAfterLostCommit(world, command, token, error);
     if (isDuplicateKey(error))
       throw new Refusal('PEC0006', { internal: 'the payment key belongs to another order' });
     throw error;
@@ -74,40 +79,45 @@ async function claim(
 }
 
 /**
- * The claim was written and its COMMIT was not answered. If it did happen, or still does, recovery would pay the order in a
- * while: "nothing was charged" may be said only when the row says so, read behind the lock of whatever is still under way.
+ * If the claim was committed, recovery pays the order in a while: "nothing was charged" may be said only when the row says
+ * so, read behind the lock of a COMMIT that may still be under way.
  */
-async function claimedAfterAll(
+async function claimAfterLostCommit(
   { db }: ConfirmWorld,
   { orderId }: ConfirmCommand,
   token: string,
-  error: unknown,
-): Promise<Payment> {
-  const now = await inTransaction(db, (tx) => lockPayment(tx, orderId), { attemptsMax: 1 }).catch(() => {
+  error: LostCommitError,
+): Promise<Claimed> {
+  const now = await inTransaction(
+    db,
+    async (tx) => {
+      const payment = await lockPayment(tx, orderId);
+      return payment && { ...payment, lines: await linesOf(tx, payment) };
+    },
+    { attemptsMax: 1 },
+  ).catch(() => {
     throw new Refusal('PEC0007', { data: { orderId }, internal: `claimed or not: ${String(error)}` });
   });
-  if (now?.claimToken === token) return now;
+  if (now?.claimToken === token) return { payment: now, isReplay: false };
   throw error;
 }
 
 /** Writes the ending down, fenced by the claim, and answers. */
 async function record(
   world: ConfirmWorld,
-  payment: Payment,
+  payment: ClaimedPayment,
   ending: Ending,
   traceparent: string | null,
   log: Logger,
 ): Promise<Payment> {
   const { db, clock } = world;
   const approvedAt = ending.do === 'succeed' ? (ending.payment.approvedAt ?? clock()) : null;
-  let isRecorded: boolean;
   try {
-    isRecorded = await inTransaction(db, (tx) => write(tx, world, payment, ending, approvedAt, traceparent));
+    await inTransaction(db, (tx) => write(tx, world, payment, ending, approvedAt, traceparent));
   } catch (error) {
-    return outcomeUnknown(payment, error, log);
+    if (!(error instanceof ClaimLostError)) return outcomeUnknown(payment, error, log);
+    return takenOver(db, payment, ending, log).catch((cause: unknown) => asRefusal(payment, cause, log));
   }
-  if (!isRecorded)
-    return takenOver(db, payment, ending, log).catch((error: unknown) => asRefusal(payment, error, log));
   switch (ending.do) {
     case 'succeed':
       return { ...payment, status: 'SUCCESS', approvedAt };
@@ -138,27 +148,26 @@ function outcomeUnknown({ orderId }: Payment, error: unknown, log: Logger): neve
 async function write(
   tx: Tx,
   world: ConfirmWorld,
-  payment: Payment,
+  payment: ClaimedPayment,
   ending: Ending,
   approvedAt: Date | null,
   traceparent: string | null,
-): Promise<boolean> {
+): Promise<void> {
   if (ending.do === 'release') return store.release(tx, payment, ending.code, ending.message);
   if (ending.do === 'leave-unknown') return store.leaveUnknown(tx, payment, ending.reason);
   if (ending.do === 'fail') return recordFailure(tx, payment, { ...ending, changedBy: 'confirm' });
   if (approvedAt === null) throw new Error('a success without a time');
   const { payment: psp } = ending;
-  const recorded = await recordSuccess(tx, world, payment, {
+  await recordSuccess(tx, world, payment, {
     psp,
     approvedAt,
     changedBy: 'confirm',
     reason: 'PAYMENT_CONFIRMATION_DONE',
     traceparent,
   });
-  return recorded !== undefined;
 }
 
-/** Somebody else has ended the payment meanwhile. What stands there now is the answer, compared with what we know. */
+/** Another process has ended the payment meanwhile. Its row is the answer, compared with what we know. */
 async function takenOver(db: Database, ours: Payment, ending: Ending, log: Logger): Promise<Payment> {
   const now = await findPayment(db, ours.orderId);
   if (now === undefined) throw new Error(`order ${ours.orderId} has vanished`);

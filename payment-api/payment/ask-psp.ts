@@ -1,12 +1,12 @@
 import { sleep } from '#kit/clock';
 import type { Ids } from '#kit/ids';
 import type { Logger } from '#kit/log';
-import type { Database } from '#prisma/database';
+import { Prisma, type Database } from '#prisma/database';
 import { inTransaction } from '#prisma/transaction';
 import type { Psp, PspAnswer } from '../toss/toss-client';
 import { decide, pauseBeforeCallMs, type Ending, type Progress } from './asking.rules';
 import type { Payment } from './payment';
-import { countAttempt } from './payment.store';
+import { touchPayment } from './payment.store';
 
 export interface AskingWorld {
   db: Database;
@@ -19,6 +19,8 @@ export interface AskingWorld {
 /**
  * Asks the PSP to approve a claimed payment until an answer ends the attempt; `decide` bounds how often. A further
  * attempt is counted, fenced by the claim, before its call.
+ *
+ * @throws ClaimLostError when another process has taken over
  */
 export async function askPsp(world: AskingWorld, claimed: Payment, log: Logger): Promise<Ending> {
   const { db, psp, pspPauseMs } = world;
@@ -41,9 +43,8 @@ export async function askPsp(world: AskingWorld, claimed: Payment, log: Logger):
       case 'repeat-same-key':
         break;
       case 'new-attempt': {
-        const isStillOurs = await inTransaction(db, (tx) => countAttempt(tx, payment));
-        if (!isStillOurs)
-          return { do: 'leave-unknown', reason: 'another process has taken over', alarm: false };
+        // Committed before the call, so that its idempotency key is never used for another.
+        await inTransaction(db, (tx) => touchPayment(tx, payment, Prisma.sql`attempt = attempt + 1`));
         payment = { ...payment, attempt: payment.attempt + 1 };
         Object.assign(progress, { asked: 'confirm', sameKeyCalls: 0, attempts: progress.attempts + 1 });
         break;

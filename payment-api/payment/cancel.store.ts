@@ -9,8 +9,8 @@ interface CancelRow {
   payment_event_no: bigint;
   order_id: string;
   status: CancelStatus;
-  cancel_amount: Prisma.Decimal;
-  refundable_amount: Prisma.Decimal;
+  cancel_amount: string;
+  refundable_amount: string;
   cancel_reason: string;
   transaction_key: string | null;
   canceled_at: Date | null;
@@ -34,8 +34,8 @@ const cancelOf = (row: CancelRow): Cancel => ({
   paymentNo: row.payment_event_no,
   orderId: row.order_id,
   status: row.status,
-  cancelAmount: wonFromText(row.cancel_amount.toFixed(2)),
-  refundableAmount: wonFromText(row.refundable_amount.toFixed(2)),
+  cancelAmount: wonFromText(row.cancel_amount),
+  refundableAmount: wonFromText(row.refundable_amount),
   reason: row.cancel_reason,
   transactionKey: row.transaction_key,
   canceledAt: row.canceled_at,
@@ -53,19 +53,19 @@ const cancelOf = (row: CancelRow): Cancel => ({
 
 /** Every cancel of a payment, oldest first. */
 export async function cancelsOf(db: Reader, paymentNo: bigint): Promise<Cancel[]> {
-  const rows = await db.$queryRaw<CancelRow[]>`
+  const rows = await db.query<CancelRow>`
     SELECT ${COLUMNS} FROM payment_cancels WHERE payment_event_no = ${paymentNo} ORDER BY no`;
   return rows.map(cancelOf);
 }
 
 export async function findCancelByKey(db: Reader, idempotencyKey: string): Promise<Cancel | undefined> {
-  const rows = await db.$queryRaw<CancelRow[]>`
+  const rows = await db.query<CancelRow>`
     SELECT ${COLUMNS} FROM payment_cancels WHERE idempotency_key = ${idempotencyKey}`;
   return rows[0] && cancelOf(rows[0]);
 }
 
 export async function findCancel(db: Reader, cancelId: string): Promise<Cancel | undefined> {
-  const rows = await db.$queryRaw<CancelRow[]>`SELECT ${COLUMNS} FROM payment_cancels WHERE id = ${cancelId}`;
+  const rows = await db.query<CancelRow>`SELECT ${COLUMNS} FROM payment_cancels WHERE id = ${cancelId}`;
   return rows[0] && cancelOf(rows[0]);
 }
 
@@ -97,14 +97,14 @@ export async function insertCancel(tx: Tx, cancel: NewCancel): Promise<bigint> {
     claim === null
       ? Prisma.sql`NULL`
       : Prisma.sql`NOW(3) + INTERVAL ${claim.leaseMs * MILLISECOND_US} MICROSECOND`;
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO payment_cancels (id, payment_event_no, order_id, status, cancel_amount, refundable_amount,
       cancel_reason, transaction_key, canceled_at, claim_token, next_check_at, idempotency_key, body_hash)
     VALUES (${cancel.cancelId}, ${cancel.paymentNo}, ${cancel.orderId}, ${cancel.status},
       ${wonToDecimalText(cancel.cancelAmount)}, ${wonToDecimalText(cancel.refundableAmount)},
       ${cancel.reason.slice(0, REASON_CHARACTERS_MAX)}, ${done?.transactionKey ?? null}, ${done?.canceledAt ?? null},
       ${claim?.token ?? null}, ${nextCheck}, ${idempotency?.key ?? null}, ${idempotency?.bodyHash ?? null})`;
-  const [row] = await tx.$queryRaw<{ no: bigint }[]>`
+  const [row] = await tx.query<{ no: bigint }>`
     SELECT no FROM payment_cancels WHERE id = ${cancel.cancelId}`;
   if (row === undefined) throw new Error(`cancel ${cancel.cancelId} was not inserted`);
   return row.no;
@@ -117,12 +117,12 @@ export async function insertCancelLines(
   lines: readonly { no: bigint }[],
 ): Promise<void> {
   const rows = lines.map(({ no }) => Prisma.sql`(${cancelNo}, ${no})`);
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO payment_cancel_lines (payment_cancel_no, payment_order_no) VALUES ${Prisma.join(rows)}`;
 }
 
 export async function cancelLineNos(db: Reader, cancelNo: bigint): Promise<Set<bigint>> {
-  const rows = await db.$queryRaw<{ payment_order_no: bigint }[]>`
+  const rows = await db.query<{ payment_order_no: bigint }>`
     SELECT payment_order_no FROM payment_cancel_lines WHERE payment_cancel_no = ${cancelNo}`;
   return new Set(rows.map((row) => row.payment_order_no));
 }
@@ -138,7 +138,7 @@ export async function moveCancel(
   { to, changedBy, set }: { to: CancelStatus; changedBy: ChangedBy; set: Prisma.Sql },
 ): Promise<boolean> {
   assertCancelMove(cancel.status, to, changedBy);
-  const moved = await tx.$executeRaw`
+  const moved = await tx.execute`
     UPDATE payment_cancels SET status = ${to}, ${set}, updated_at = NOW(3)
     WHERE no = ${cancel.no} AND status = ${cancel.status} AND claim_token <=> ${cancel.claimToken}`;
   return moved === 1;
@@ -166,7 +166,7 @@ export async function beginCall(
 
 /** Milliseconds, by the database's clock, since the PSP was last asked to cancel something of this payment. */
 export async function msSinceLastCall(db: Reader, paymentNo: bigint): Promise<number | undefined> {
-  const [row] = await db.$queryRaw<{ age_us: bigint | number | null }[]>`
+  const [row] = await db.query<{ age_us: bigint | number | null }>`
     SELECT TIMESTAMPDIFF(MICROSECOND, MAX(called_at), NOW(3)) AS age_us FROM payment_cancels
     WHERE payment_event_no = ${paymentNo}`;
   return row === undefined || row.age_us === null ? undefined : Number(row.age_us) / MILLISECOND_US;

@@ -39,6 +39,11 @@ export interface PaymentLine {
   status: PaymentLineStatus;
 }
 
+/** A payment that an attempt holds, with the order's lines. */
+export interface ClaimedPayment extends Payment {
+  lines: readonly PaymentLine[];
+}
+
 /** A row of `payment_cancels`. */
 export interface Cancel {
   no: bigint;

@@ -38,14 +38,13 @@ export async function cancelLines(
   const left =
     (await linesOf(tx, payment)).filter(({ status }) => status === 'SUCCESS').length - lines.length;
   const to = left === 0 ? 'CANCELED' : 'PARTIAL_CANCELED';
-  const moved = await movePayment(tx, payment, {
+  await movePayment(tx, payment, {
     to,
     changedBy,
     reason,
     lines,
     set: Prisma.sql`is_wallet_done = FALSE, last_event_seq = last_event_seq + 1, claim_token = NULL`,
   });
-  if (!moved) throw new Error(`order ${payment.orderId} moved under its own lock`);
   const seq = payment.lastEventSeq + 1;
   await depart(tx, encode, [
     {
@@ -179,7 +178,7 @@ async function lookAgainWhenClosedWithout(
 
 /** Makes the payment due for a look; one that is running is not cut short, and is followed by another. */
 async function lookSoon(tx: Tx, paymentNo: bigint): Promise<void> {
-  await tx.$executeRaw`
+  await tx.execute`
     UPDATE payment_events
     SET check_requested = (claim_token IS NOT NULL), next_check_at = IF(claim_token IS NULL, NOW(3), next_check_at)
     WHERE no = ${paymentNo}`;
@@ -191,7 +190,7 @@ async function lookSoon(tx: Tx, paymentNo: bigint): Promise<void> {
  */
 async function lookForLateCancel(tx: Tx, paymentNo: bigint): Promise<void> {
   const late = Prisma.sql`NOW(3) + INTERVAL ${LATE_CANCEL_CHECK_AFTER_S} SECOND`;
-  await tx.$executeRaw`
+  await tx.execute`
     UPDATE payment_events
     SET next_check_at = IF(claim_token IS NULL, LEAST(COALESCE(next_check_at, ${late}), ${late}), next_check_at)
     WHERE no = ${paymentNo}`;

@@ -3,9 +3,10 @@ import type { PaymentConfirmed } from '#contracts/generated-types';
 import type { Ids } from '#kit/ids';
 import { Prisma, type Tx } from '#prisma/database';
 import { depart } from '#prisma/outbox';
+import { isDuplicateKey } from '#prisma/transaction';
 import type { TossPayment } from '../toss/toss-payment';
-import type { ChangedBy, Payment, PaymentLine } from './payment';
-import { linesOf, movePayment } from './payment.store';
+import type { ChangedBy, ClaimedPayment, Payment } from './payment';
+import { ClaimLostError, findPayment, movePayment } from './payment.store';
 
 const FAILURE_CODE_CHARACTERS_MAX = 100;
 const FAILURE_MESSAGE_CHARACTERS_MAX = 500;
@@ -16,14 +17,15 @@ export interface RecordWorld {
 }
 
 /**
- * The payment is paid: status, histories and `PaymentConfirmed`, in the caller's transaction.
+ * The payment is paid: status, histories and `PaymentConfirmed`, in the caller's transaction and in one packet.
  *
- * @returns the payment as it stands now; `undefined` when the claim was lost and nothing was written
+ * @returns the payment as it is now
+ * @throws ClaimLostError when another process has taken over
  */
 export async function recordSuccess(
   tx: Tx,
   { encode, ids }: RecordWorld,
-  payment: Payment,
+  payment: ClaimedPayment,
   success: {
     psp: TossPayment;
     approvedAt: Date;
@@ -31,30 +33,35 @@ export async function recordSuccess(
     reason: string;
     traceparent: string | null;
   },
-): Promise<Payment | undefined> {
+): Promise<Payment> {
   const { psp, approvedAt, changedBy, reason, traceparent } = success;
-  const moved = await movePayment(tx, payment, {
-    to: 'SUCCESS',
-    changedBy,
-    reason,
-    set: Prisma.sql`is_payment_done = TRUE, approved_at = ${approvedAt}, psp_raw_data = ${psp.raw}, claim_token = NULL,
-      next_check_at = NULL, check_requested = FALSE, last_event_seq = last_event_seq + 1`,
-  });
-  if (!moved) return undefined;
-  const lines = await linesOf(tx, payment);
   const seq = payment.lastEventSeq + 1;
-  await depart(tx, encode, [
-    {
-      eventId: ids.eventId(),
-      topic: 'payment',
-      aggregateId: payment.orderId,
-      seq,
-      record: 'payment.PaymentConfirmed',
-      value: paymentConfirmed(payment, lines, approvedAt),
-      idempotencyKey: `payment.PaymentConfirmed:${payment.orderId}`,
-      traceparent,
-    },
-  ]);
+  await Promise.all([
+    movePayment(tx, payment, {
+      to: 'SUCCESS',
+      changedBy,
+      reason,
+      set: Prisma.sql`is_payment_done = TRUE, approved_at = ${approvedAt}, psp_raw_data = ${psp.raw},
+        claim_token = NULL, next_check_at = NULL, check_requested = FALSE, last_event_seq = last_event_seq + 1`,
+    }),
+    depart(tx, encode, [
+      {
+        eventId: ids.eventId(),
+        topic: 'payment',
+        aggregateId: payment.orderId,
+        seq,
+        record: 'payment.PaymentConfirmed',
+        value: paymentConfirmed(payment, approvedAt),
+        idempotencyKey: `payment.PaymentConfirmed:${payment.orderId}`,
+        traceparent,
+      },
+    ]),
+  ]).catch(async (error: unknown) => {
+    // Another process has published the event already, and so has taken the claim.
+    const now = isDuplicateKey(error) ? await findPayment(tx, payment.orderId) : undefined;
+    if (now === undefined || now.claimToken === payment.claimToken) throw error;
+    throw new ClaimLostError(`order ${payment.orderId} is ${now.status} by now`, { cause: error });
+  });
   return { ...payment, status: 'SUCCESS', approvedAt, claimToken: null, lastEventSeq: seq };
 }
 
@@ -63,7 +70,7 @@ export function recordFailure(
   tx: Tx,
   payment: Payment,
   failure: { code: string; message: string; changedBy: ChangedBy; checkAgainAfterS?: number },
-): Promise<boolean> {
+): Promise<void> {
   const { code, message, changedBy, checkAgainAfterS } = failure;
   const nextCheck =
     checkAgainAfterS === undefined
@@ -80,7 +87,7 @@ export function recordFailure(
 }
 
 /** The event that tells the sellers' side. Pure. @throws RangeError for a number beyond what JSON and Avro hold exactly */
-function paymentConfirmed(payment: Payment, lines: PaymentLine[], approvedAt: Date): PaymentConfirmed {
+function paymentConfirmed(payment: ClaimedPayment, approvedAt: Date): PaymentConfirmed {
   if (payment.paymentKey === null) throw new Error(`order ${payment.orderId} has no payment key`);
   return {
     orderId: payment.orderId,
@@ -88,7 +95,7 @@ function paymentConfirmed(payment: Payment, lines: PaymentLine[], approvedAt: Da
     currency: payment.currency,
     totalAmount: payment.totalAmount,
     approvedAt,
-    lines: lines.map((line) => ({
+    lines: payment.lines.map((line) => ({
       paymentOrderNo: Number(line.no),
       sellerNo: Number(line.sellerNo),
       productNo: Number(line.productNo),

@@ -4,6 +4,7 @@ import { inTransaction } from '#prisma/transaction';
 import { askCancel, type CancelAskingWorld } from './ask-cancel';
 import { askPsp, summaryOf } from './ask-psp';
 import type { Cancel, ChangedBy, Payment } from './payment';
+import { ClaimLostError, linesOf } from './payment.store';
 import { absorbCancels, recordCancel } from './record-cancel';
 import { recordFailure, recordSuccess, type RecordWorld } from './record-outcome';
 import type { PspAnswer } from '../toss/toss-client';
@@ -52,15 +53,20 @@ export const TAKEN_OVER = 'taken-over';
  *
  * @returns in a word, how it ended
  */
-export function recoverPayment(
+export async function recoverPayment(
   world: TakeOverWorld,
   taken: TakenOver,
   changedBy: ChangedBy,
 ): Promise<string> {
-  if (taken.kind === 'cancel') return recoverCancel(world, taken, changedBy);
-  return taken.kind === 'settled'
-    ? lookAtSettled(world, taken.payment, changedBy)
-    : recoverOpen(world, taken, changedBy);
+  try {
+    if (taken.kind === 'cancel') return await recoverCancel(world, taken, changedBy);
+    return taken.kind === 'settled'
+      ? await lookAtSettled(world, taken.payment, changedBy)
+      : await recoverOpen(world, taken, changedBy);
+  } catch (error) {
+    if (error instanceof ClaimLostError) return TAKEN_OVER;
+    throw error;
+  }
 }
 
 /** A look by payment key; where the PSP does not know that, whatever else was paid for the order. */
@@ -85,7 +91,6 @@ async function recoverOpen(
   if (step.do !== 'new-attempt') return recordStep(world, payment, step, changedBy);
   if (changedBy === 'reconcile') return recordStep(world, payment, LEFT_TO_RECOVERY, changedBy);
   const begun = await inTransaction(world.db, (tx) => store.beginAttempt(tx, payment));
-  if (begun === undefined) return TAKEN_OVER;
   return recordStep(world, begun, afterAttempt(await askPsp(world, begun, world.log)), changedBy);
 }
 
@@ -113,15 +118,13 @@ async function recordStep(
         changedBy,
         ...(step.mayComeLate ? { checkAgainAfterS: LATE_APPROVAL_CHECK_AFTER_S } : {}),
       };
-      const isRecorded = await inTransaction(db, (tx) => recordFailure(tx, payment, failure));
-      return isRecorded ? 'failure' : TAKEN_OVER;
+      await inTransaction(db, (tx) => recordFailure(tx, payment, failure));
+      return 'failure';
     }
     case 'wait': {
       const { reason, afterS } = step;
-      const isRecorded = await inTransaction(db, (tx) =>
-        store.lookLater(tx, payment, { reason, afterS, changedBy }),
-      );
-      return isRecorded ? 'waiting' : TAKEN_OVER;
+      await inTransaction(db, (tx) => store.lookLater(tx, payment, { reason, afterS, changedBy }));
+      return 'waiting';
     }
     case 'ask-later':
       return askLater(world, payment, step, changedBy);
@@ -140,14 +143,19 @@ async function succeed(
   const { db, log, clock } = world;
   const approvedAt = psp.approvedAt ?? clock();
   return inTransaction(db, async (tx) => {
-    const paid = await recordSuccess(tx, world, payment, {
-      psp,
-      approvedAt,
-      changedBy,
-      reason: 'PAYMENT_CONFIRMATION_RECOVERED',
-      traceparent: null,
-    });
-    if (paid === undefined) return TAKEN_OVER;
+    const lines = await linesOf(tx, payment);
+    const paid = await recordSuccess(
+      tx,
+      world,
+      { ...payment, lines },
+      {
+        psp,
+        approvedAt,
+        changedBy,
+        reason: 'PAYMENT_CONFIRMATION_RECOVERED',
+        traceparent: null,
+      },
+    );
     const { outcome } = await absorbCancels(tx, world, paid, { psp, changedBy }, log);
     return outcome === 'nothing' ? 'success' : `success, canceled ${outcome}`;
   });
@@ -160,7 +168,6 @@ async function askLater(
   changedBy: ChangedBy,
 ): Promise<string> {
   const counted = await inTransaction(db, (tx) => store.countFailedLook(tx, payment, { reason, changedBy }));
-  if (counted === undefined) return TAKEN_OVER;
   const { orderId, status } = payment;
   const line = { orderId, status, reason, failedCount: counted.failedCount };
   if (alarm || counted.isAlarming) log.error(line, 'ALARM: the PSP does not tell what became of the payment');
@@ -174,8 +181,8 @@ async function lookAtSettled(world: TakeOverWorld, payment: Payment, changedBy: 
   const step = decideSettled(payment, await lookUp(world, payment));
   switch (step.do) {
     case 'nothing': {
-      const isRecorded = await inTransaction(db, (tx) => store.endLook(tx, payment));
-      return isRecorded ? 'nothing' : TAKEN_OVER;
+      await inTransaction(db, (tx) => store.endLook(tx, payment));
+      return 'nothing';
     }
     case 'absorb':
       return absorb(world, payment, step.payment, changedBy);
@@ -197,7 +204,7 @@ async function absorb(
   const { db, log } = world;
   return inTransaction(db, async (tx) => {
     // The fence first: it locks the row, and what was decided by an old look is not written.
-    if (!(await store.endLook(tx, payment))) return TAKEN_OVER;
+    await store.endLook(tx, payment);
     const ended = { ...payment, claimToken: null };
     const { outcome } = await absorbCancels(tx, world, ended, { psp, changedBy }, log);
     if (outcome === 'in-flight')
@@ -238,8 +245,8 @@ async function noteReversal(
   changedBy: ChangedBy,
 ): Promise<string> {
   const message = `${psp.totalAmount} ${psp.currency} were approved late and given back`;
-  const isRecorded = await inTransaction(db, (tx) => store.noteReversal(tx, payment, { message, changedBy }));
-  return isRecorded ? 'late approval reversed' : TAKEN_OVER;
+  await inTransaction(db, (tx) => store.noteReversal(tx, payment, { message, changedBy }));
+  return 'late approval reversed';
 }
 
 /** Whether it was ever asked for is not known: look for it at the PSP first. */

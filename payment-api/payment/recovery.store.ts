@@ -19,13 +19,13 @@ export async function holdPayment(
   orderId: string,
   { token, leaseMs }: { token: string; leaseMs: number },
 ): Promise<{ payment: Payment; sinceClaimMs: number }> {
-  await tx.$executeRaw`
+  await tx.execute`
     UPDATE payment_events
     SET claim_token = ${token}, next_check_at = NOW(3) + ${milliseconds(leaseMs)}, check_requested = FALSE
     WHERE order_id = ${orderId}`;
   const payment = await findPayment(tx, orderId);
   if (payment === undefined) throw new Error(`order ${orderId} has vanished`);
-  const [age] = await tx.$queryRaw<{ age_us: bigint | number | null }[]>`
+  const [age] = await tx.query<{ age_us: bigint | number | null }>`
     SELECT TIMESTAMPDIFF(MICROSECOND, claimed_at, NOW(3)) AS age_us FROM payment_events WHERE no = ${payment.no}`;
   return { payment, sinceClaimMs: Number(age?.age_us ?? 0) / MILLISECOND_US };
 }
@@ -36,7 +36,7 @@ export async function holdCancel(
   cancelId: string,
   { token, leaseMs }: { token: string; leaseMs: number },
 ): Promise<{ cancel: Cancel; payment: Payment }> {
-  await tx.$executeRaw`
+  await tx.execute`
     UPDATE payment_cancels SET claim_token = ${token}, next_check_at = NOW(3) + ${milliseconds(leaseMs)}
     WHERE id = ${cancelId}`;
   const cancel = await findCancel(tx, cancelId);
@@ -46,18 +46,17 @@ export async function holdCancel(
 }
 
 /** UNKNOWN → EXECUTING for a new attempt; what is EXECUTING stays it. Counts the attempt. */
-export async function beginAttempt(tx: Tx, payment: Payment): Promise<Payment | undefined> {
+export async function beginAttempt(tx: Tx, payment: Payment): Promise<Payment> {
   const set = Prisma.sql`attempt = attempt + 1`;
-  const begun =
-    payment.status === 'EXECUTING'
-      ? await touchPayment(tx, payment, set)
-      : await movePayment(tx, payment, {
-          to: 'EXECUTING',
-          changedBy: 'recovery',
-          reason: 'PAYMENT_CONFIRMATION_NEW_ATTEMPT',
-          set,
-        });
-  return begun ? { ...payment, status: 'EXECUTING', attempt: payment.attempt + 1 } : undefined;
+  if (payment.status === 'EXECUTING') await touchPayment(tx, payment, set);
+  else
+    await movePayment(tx, payment, {
+      to: 'EXECUTING',
+      changedBy: 'recovery',
+      reason: 'PAYMENT_CONFIRMATION_NEW_ATTEMPT',
+      set,
+    });
+  return { ...payment, status: 'EXECUTING', attempt: payment.attempt + 1 };
 }
 
 /** A webhook that came during the look brings the next one soon. */
@@ -67,12 +66,12 @@ const endOfLook = (nextCheck: Prisma.Sql): Prisma.Sql => Prisma.sql`claim_token 
 
 const inSeconds = (seconds: number): Prisma.Sql => Prisma.sql`NOW(3) + INTERVAL ${seconds} SECOND`;
 
-/** Ends the look; an open payment is UNKNOWN from now on. @returns false when somebody else has taken over */
+/** Ends the lookup; an open payment is UNKNOWN from now on. @throws ClaimLostError */
 export function lookLater(
   tx: Tx,
   payment: Payment,
   { reason, afterS, changedBy }: { reason: string; afterS: number; changedBy: ChangedBy },
-): Promise<boolean> {
+): Promise<void> {
   const set = endOfLook(inSeconds(afterS));
   return payment.status === 'EXECUTING'
     ? movePayment(tx, payment, { to: 'UNKNOWN', changedBy, reason, set })
@@ -86,28 +85,28 @@ const lateCancelCheck = Prisma.sql`(
     AND updated_at > NOW(3) - INTERVAL ${LATE_CANCEL_CHECK_AFTER_S} SECOND)`;
 
 /** The look brought all there was; what may come late is looked for when it can no longer come. */
-export function endLook(tx: Tx, payment: Payment): Promise<boolean> {
+export function endLook(tx: Tx, payment: Payment): Promise<void> {
   return touchPayment(tx, payment, endOfLook(lateCancelCheck));
 }
 
 /**
  * The look brought nothing: counted on every line, and asked again less and less often.
  *
- * @returns whether that has happened often enough for an alarm; `undefined` when somebody else has taken over
+ * @returns whether that has happened often enough for an alarm
+ * @throws ClaimLostError
  */
 export async function countFailedLook(
   tx: Tx,
   payment: Payment,
   { reason, changedBy }: { reason: string; changedBy: ChangedBy },
-): Promise<{ failedCount: number; isAlarming: boolean } | undefined> {
-  const [counted] = await tx.$queryRaw<{ failed_count: number; is_alarming: bigint | number }[]>`
+): Promise<{ failedCount: number; isAlarming: boolean }> {
+  const [counted] = await tx.query<{ failed_count: number; is_alarming: bigint | number }>`
     SELECT MAX(failed_count) AS failed_count, MAX(failed_count + 1 >= threshold) AS is_alarming
     FROM payment_orders WHERE payment_event_no = ${payment.no}`;
   if (counted === undefined) throw new Error(`order ${payment.orderId} has no lines`);
   const failedCount = Number(counted.failed_count);
-  if (!(await lookLater(tx, payment, { reason, afterS: nextCheckAfterS(failedCount), changedBy })))
-    return undefined;
-  await tx.$executeRaw`
+  await lookLater(tx, payment, { reason, afterS: nextCheckAfterS(failedCount), changedBy });
+  await tx.execute`
     UPDATE payment_orders SET failed_count = failed_count + 1 WHERE payment_event_no = ${payment.no}`;
   return { failedCount: failedCount + 1, isAlarming: Number(counted.is_alarming) === 1 };
 }
@@ -117,7 +116,7 @@ export function noteReversal(
   tx: Tx,
   payment: Payment,
   { message, changedBy }: { message: string; changedBy: ChangedBy },
-): Promise<boolean> {
+): Promise<void> {
   return movePayment(tx, payment, {
     to: 'FAILURE',
     changedBy,

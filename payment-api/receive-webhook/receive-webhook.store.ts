@@ -11,12 +11,12 @@ export async function requestCheck(
   statuses: readonly PaymentStatus[],
 ): Promise<void> {
   // During a look the claim's end stays where it is: moving it would let a second process cut in.
-  await db.$executeRaw`
+  await db.execute`
     UPDATE payment_events
     SET check_requested = (claim_token IS NOT NULL), next_check_at = IF(claim_token IS NULL, NOW(3), next_check_at)
     WHERE order_id = ${orderId} AND status IN (${Prisma.join([...statuses])}) AND NOT check_requested
       AND (claim_token IS NOT NULL OR next_check_at IS NULL OR next_check_at > NOW(3))`;
-  await db.$executeRaw`
+  await db.execute`
     UPDATE payment_cancels SET next_check_at = NOW(3)
     WHERE order_id = ${orderId} AND status = 'UNKNOWN' AND claim_token IS NULL AND next_check_at > NOW(3)`;
 }

@@ -1,7 +1,7 @@
 import type { Won } from '#kit/money';
 import { sleep } from '#kit/clock';
-import type { Database, Tx } from '#prisma/database';
-import { inTransaction } from '#prisma/transaction';
+import type { Database } from '#prisma/database';
+import { inSnapshot } from '#prisma/transaction';
 import { isPaid } from '../payment/states';
 import type { Psp, PspAnswer } from '../toss/toss-client';
 import { PspListError, type TossTransaction } from '../toss/toss-transactions';
@@ -109,9 +109,6 @@ export async function compareDay(world: ReadingWorld, day: KstDay): Promise<DayR
  * A payment, its cancels, its events and its ledger as they stood at one moment: what is recorded and settled while the
  * day is compared is seen whole or not at all. The first read opens the snapshot. Looks at the PSP stay outside.
  */
-const inSnapshot = <T>(books: Database, read: (tx: Tx) => Promise<T>): Promise<T> =>
-  inTransaction(books, read, { isolation: 'RepeatableRead' });
-
 async function ourPaymentsOf(
   books: Database,
   transactions: readonly TossTransaction[],

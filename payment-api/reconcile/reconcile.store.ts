@@ -9,14 +9,14 @@ import type { OurCancel, OurPayment } from './reconcile.rules';
 
 /** The present moment by the database's clock, which all of our times are of. */
 export async function databaseNow(db: Reader): Promise<Date> {
-  const [row] = await db.$queryRaw<{ now: Date }[]>`SELECT NOW(3) AS now`;
+  const [row] = await db.query<{ now: Date }>`SELECT NOW(3) AS now`;
   if (row === undefined) throw new Error('a SELECT without a row');
   return row.now;
 }
 
 /** Every payment that has something of the day: an approval, a cancel, or a claim or cancel that is still open. */
 export async function paymentNosOfDay(db: Reader, { start, end }: KstDay): Promise<bigint[]> {
-  const rows = await db.$queryRaw<{ no: bigint }[]>`
+  const rows = await db.query<{ no: bigint }>`
     SELECT no FROM payment_events
     WHERE is_wallet_done IN (FALSE, TRUE) AND approved_at >= ${start} AND approved_at < ${end}
     UNION
@@ -36,7 +36,7 @@ interface PaymentRow {
   payment_key: string | null;
   status: PaymentStatus;
   currency: string;
-  total_amount: Prisma.Decimal;
+  total_amount: string;
   approved_at: Date | null;
   claimed_at: Date | null;
   failure_code: string | null;
@@ -48,7 +48,7 @@ const PAYMENT_COLUMNS = Prisma.sql`no, order_id, payment_key, status, currency, 
 /** Our payments of these orders, without the ledger. */
 export async function paymentsOfOrders(db: Reader, orderIds: readonly string[]): Promise<OurPayment[]> {
   if (orderIds.length === 0) return [];
-  const rows = await db.$queryRaw<PaymentRow[]>`
+  const rows = await db.query<PaymentRow>`
     SELECT ${PAYMENT_COLUMNS} FROM payment_events WHERE order_id IN (${Prisma.join(orderIds)})`;
   return withCancels(db, rows, new Map());
 }
@@ -56,7 +56,7 @@ export async function paymentsOfOrders(db: Reader, orderIds: readonly string[]):
 /** Our payments with these numbers, and what the sellers' ledger has of each. */
 export async function paymentsWithLedger(db: Reader, nos: readonly bigint[]): Promise<OurPayment[]> {
   if (nos.length === 0) return [];
-  const rows = await db.$queryRaw<PaymentRow[]>`
+  const rows = await db.query<PaymentRow>`
     SELECT ${PAYMENT_COLUMNS} FROM payment_events WHERE no IN (${Prisma.join(nos)}) ORDER BY no`;
   return withCancels(
     db,
@@ -79,16 +79,16 @@ async function ledgerOf(db: Reader, orderIds: readonly string[]): Promise<Map<st
   if (orderIds.length === 0) return new Map();
   const orders = Prisma.join(orderIds);
   // Summed here: with GROUP BY the server reads the whole index instead of these orders.
-  const lines = await db.$queryRaw<{ order_id: string; type: 'CREDIT' | 'DEBIT'; amount: Prisma.Decimal }[]>`
+  const lines = await db.query<{ order_id: string; type: 'CREDIT' | 'DEBIT'; amount: string }>`
     SELECT order_id, type, amount FROM wallet_transactions WHERE order_id IN (${orders})`;
-  const events = await db.$queryRaw<{ order_id: string; created_at: Date }[]>`
+  const events = await db.query<{ order_id: string; created_at: Date }>`
     SELECT aggregate_id AS order_id, created_at FROM outbox
     WHERE aggregate_type = 'payment' AND aggregate_id IN (${orders})`;
   const found = new Map<string, LedgerSums>(orderIds.map((orderId) => [orderId, { ...NO_LEDGER }]));
   for (const { order_id, type, amount } of lines) {
     const sums = found.get(order_id);
     if (sums === undefined) continue;
-    sums[type === 'CREDIT' ? 'credited' : 'debited'] += wonFromText(amount.toFixed(2));
+    sums[type === 'CREDIT' ? 'credited' : 'debited'] += wonFromText(amount);
   }
   for (const { order_id, created_at } of events) {
     const sums = found.get(order_id);
@@ -102,7 +102,7 @@ interface CancelRow {
   payment_event_no: bigint;
   id: string;
   status: CancelStatus;
-  cancel_amount: Prisma.Decimal;
+  cancel_amount: string;
   transaction_key: string | null;
   canceled_at: Date | null;
   created_at: Date;
@@ -114,7 +114,7 @@ async function withCancels(
   ledger: ReadonlyMap<string, LedgerSums>,
 ): Promise<OurPayment[]> {
   if (rows.length === 0) return [];
-  const cancelRows = await db.$queryRaw<CancelRow[]>`
+  const cancelRows = await db.query<CancelRow>`
     SELECT payment_event_no, id, status, cancel_amount, transaction_key, canceled_at, created_at
     FROM payment_cancels WHERE payment_event_no IN (${Prisma.join(rows.map(({ no }) => no))}) ORDER BY no`;
   const cancels = new Map<bigint, OurCancel[]>();
@@ -129,7 +129,7 @@ async function withCancels(
     paymentKey: row.payment_key,
     status: row.status,
     currency: row.currency,
-    totalAmount: wonFromText(row.total_amount.toFixed(2)),
+    totalAmount: wonFromText(row.total_amount),
     approvedAt: row.approved_at,
     claimedAt: row.claimed_at,
     failureCode: row.failure_code,
@@ -141,7 +141,7 @@ async function withCancels(
 const cancelOf = (row: CancelRow): OurCancel => ({
   cancelId: row.id,
   status: row.status,
-  amount: wonFromText(row.cancel_amount.toFixed(2)),
+  amount: wonFromText(row.cancel_amount),
   transactionKey: row.transaction_key,
   canceledAt: row.canceled_at,
   createdAt: row.created_at,
@@ -163,7 +163,7 @@ export async function holdOrder(
   const { orderId, paymentKey, token, leaseMs } = asked;
   const payment = await lockPayment(tx, orderId);
   if (payment === undefined) return 'nothing';
-  const [cancel] = await tx.$queryRaw<{ id: string; is_free: bigint | number }[]>`
+  const [cancel] = await tx.query<{ id: string; is_free: bigint | number }>`
     SELECT id, (claim_token IS NULL OR next_check_at <= NOW(3)) AS is_free FROM payment_cancels
     WHERE payment_event_no = ${payment.no} AND status IN ('REQUESTED', 'EXECUTING', 'UNKNOWN') FOR UPDATE`;
   if (cancel !== undefined) {
@@ -191,7 +191,7 @@ async function isFree(tx: Tx, payment: Payment, leaseMs: number): Promise<boolea
       ? Prisma.sql`claimed_at <= NOW(3) - ${milliseconds(leaseMs)}
           AND (next_check_at IS NULL OR next_check_at <= NOW(3))`
       : Prisma.sql`claim_token IS NULL OR next_check_at <= NOW(3)`;
-  const [row] = await tx.$queryRaw<{ is_free: bigint | number | null }[]>`
+  const [row] = await tx.query<{ is_free: bigint | number | null }>`
     SELECT (${free}) AS is_free FROM payment_events WHERE no = ${payment.no}`;
   return Number(row?.is_free ?? 0) === 1;
 }
@@ -202,14 +202,13 @@ async function claimUnclaimed(
   payment: Payment,
   { paymentKey, token, leaseMs }: { paymentKey: string; token: string; leaseMs: number },
 ): Promise<TakenOver> {
-  const moved = await movePayment(tx, payment, {
+  await movePayment(tx, payment, {
     to: 'EXECUTING',
     changedBy: 'reconcile',
     reason: 'PAID_AT_THE_PSP_WITHOUT_A_CLAIM',
     set: Prisma.sql`payment_key = ${paymentKey}, claim_token = ${token}, claimed_at = NOW(3), attempt = attempt + 1,
       next_check_at = NOW(3) + ${milliseconds(leaseMs)}, failure_code = NULL, failure_message = NULL`,
   });
-  if (!moved) throw new Error(`order ${payment.orderId} moved under its own lock`);
   const claimed = { ...payment, status: 'EXECUTING' as const, paymentKey, claimToken: token };
   return { kind: 'open', payment: { ...claimed, attempt: payment.attempt + 1 }, sinceClaimMs: 0 };
 }

@@ -52,7 +52,7 @@ export async function takeOver(
   token: string,
   leaseMs: number,
 ): Promise<TakenOver | undefined> {
-  const [due] = await tx.$queryRaw<{ id: string }[]>(dueQuery(kind, leaseMs));
+  const [due] = await tx.query<{ id: string }>(dueQuery(kind, leaseMs));
   if (due === undefined) return undefined;
   if (kind === 'cancel') return { kind, ...(await holdCancel(tx, due.id, { token, leaseMs })) };
   const { payment, sinceClaimMs } = await holdPayment(tx, due.id, { token, leaseMs });

@@ -1,9 +1,9 @@
-import type { Prisma, Reader } from '#prisma/database';
+import type { Prisma, Database } from '#prisma/database';
 
 export type HistoryRow = Prisma.PaymentOrderHistoryGetPayload<{ omit: { updatedAt: true } }>;
 
 /** Oldest first; an order that has not moved has none. @returns undefined without such an order */
-export async function findHistory(db: Reader, orderId: string): Promise<HistoryRow[] | undefined> {
+export async function findHistory(db: Database, orderId: string): Promise<HistoryRow[] | undefined> {
   const payment = await db.paymentEvent.findUnique({ where: { orderId }, select: { no: true } });
   if (payment === null) return undefined;
   return db.paymentOrderHistory.findMany({

@@ -18,8 +18,8 @@ const FAILED_SHARE = 0.4;
 const WINDOW_MS = 30_000;
 const CALLS_MIN = 8;
 
-/** May something new be begun at the PSP? @throws Refusal PEC0014 while it is taken for down */
-export type PspGate = () => void;
+/** May a new request go to the PSP? @returns PEC0014 while the circuit is open */
+export type PspGate = () => Refusal | undefined;
 
 export interface PspBreaker {
   /** The PSP; a call that is not made because the circuit is open is answered `none`, and says that it was not sent. */
@@ -74,8 +74,8 @@ export function breakerOf(psp: Psp, { openMs, log }: { openMs: number; log: Logg
       lookUpOrder: (orderId) => guarded(() => psp.lookUpOrder(orderId)),
     },
     gate() {
-      if (!isShut()) return;
-      throw new Refusal('PEC0014', {
+      if (!isShut()) return undefined;
+      return new Refusal('PEC0014', {
         retryAfterSeconds: Math.max(1, Math.ceil(leftMs() / 1000)),
         internal: 'the circuit breaker towards the PSP is open',
       });

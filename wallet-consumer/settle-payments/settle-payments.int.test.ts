@@ -211,9 +211,7 @@ describe('what must not be half done', () => {
   it('The wallet service can neither change nor remove a ledger line', async () => {
     const a = await seller();
     await consumer()([confirmedMessage(confirmed([line(a, 5n)]))]);
-    await expect(database().$executeRaw`UPDATE wallet_transactions SET amount = 6`).rejects.toThrow(/denied/);
-    await expect(database().$executeRaw(Prisma.sql`DELETE FROM wallet_transactions`)).rejects.toThrow(
-      /denied/,
-    );
+    await expect(database().execute`UPDATE wallet_transactions SET amount = 6`).rejects.toThrow(/denied/);
+    await expect(database().execute(Prisma.sql`DELETE FROM wallet_transactions`)).rejects.toThrow(/denied/);
   });
 });

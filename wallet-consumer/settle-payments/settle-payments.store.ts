@@ -16,7 +16,7 @@ function toNumber(stored: bigint | number): number {
 /** Locks the progress of these orders, in the order of their ids. Orders without any event yet are absent. */
 export async function lockOrders(tx: Tx, orderIds: readonly string[]): Promise<Map<string, OrderProgress>> {
   if (orderIds.length === 0) return new Map();
-  const rows = await tx.$queryRaw<{ order_id: string; last_seq_in: number; last_seq_out: number }[]>`
+  const rows = await tx.query<{ order_id: string; last_seq_in: number; last_seq_out: number }>`
     SELECT order_id, last_seq_in, last_seq_out FROM settlements FORCE INDEX (PRIMARY)
     WHERE order_id IN (${Prisma.join([...orderIds].sort())}) ORDER BY order_id FOR UPDATE`;
   return new Map(
@@ -32,7 +32,7 @@ export async function saveOrders(
   orders: readonly (OrderProgress & { orderId: string })[],
 ): Promise<void> {
   if (orders.length === 0) return;
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO settlements (order_id, last_seq_in, last_seq_out)
     SELECT new.order_id, new.last_seq_in, new.last_seq_out
     FROM JSON_TABLE(${JSON.stringify(orders)}, '$[*]' COLUMNS (
@@ -48,7 +48,7 @@ export async function findSellers(
   sellerNos: readonly number[],
 ): Promise<Map<number, { hasWallet: boolean }>> {
   if (sellerNos.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ seller_no: bigint; wallet_no: bigint | null }[]>`
+  const rows = await db.query<{ seller_no: bigint; wallet_no: bigint | null }>`
     SELECT sellers.no AS seller_no, wallets.no AS wallet_no
     FROM sellers LEFT JOIN wallets ON wallets.seller_no = sellers.no
     WHERE sellers.no IN (${Prisma.join([...sellerNos])})`;
@@ -59,7 +59,7 @@ export async function findSellers(
 export async function createWallets(tx: Tx, sellerNos: readonly number[]): Promise<void> {
   if (sellerNos.length === 0) return;
   const rows = [...sellerNos].sort((a, b) => a - b).map((sellerNo) => Prisma.sql`(${sellerNo})`);
-  await tx.$executeRaw`
+  await tx.execute`
     INSERT INTO wallets (seller_no) VALUES ${Prisma.join(rows)} ON DUPLICATE KEY UPDATE no = wallets.no`;
 }
 
@@ -67,16 +67,14 @@ export async function createWallets(tx: Tx, sellerNos: readonly number[]): Promi
 export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise<Map<number, WalletHead>> {
   if (sellerNos.length === 0) return new Map();
   const sorted = [...sellerNos].sort((a, b) => a - b);
-  const rows = await tx.$queryRaw<
-    {
-      no: bigint;
-      seller_no: bigint;
-      balance: Prisma.Decimal;
-      last_seq: bigint;
-      last_hash: string;
-      updated_at: Date;
-    }[]
-  >`
+  const rows = await tx.query<{
+    no: bigint;
+    seller_no: bigint;
+    balance: string;
+    last_seq: bigint;
+    last_hash: string;
+    updated_at: Date;
+  }>`
     SELECT no, seller_no, balance, last_seq, last_hash, updated_at FROM wallets FORCE INDEX (wallets_seller_no_key)
     WHERE seller_no IN (${Prisma.join(sorted)}) ORDER BY seller_no FOR UPDATE`;
   return new Map(
@@ -85,7 +83,7 @@ export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise
       {
         walletNo: toNumber(row.no),
         sellerNo: toNumber(row.seller_no),
-        balance: wonFromText(row.balance.toFixed(2)),
+        balance: wonFromText(row.balance),
         lastSeq: toNumber(row.last_seq),
         lastHash: row.last_hash,
         lastAt: toNumber(row.last_seq) === 0 ? null : row.updated_at,
@@ -103,7 +101,7 @@ export async function insertLines(tx: Tx, lines: readonly LedgerLine[]): Promise
     balanceAfter: wonToDecimalText(line.balanceAfter),
     createdAt: toDatetimeText(line.createdAt),
   }));
-  const inserted = await tx.$executeRaw`
+  const inserted = await tx.execute`
     INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id,
       order_id, event_id, idempotency_key, line_hash, created_at)
     SELECT wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id, event_id,
@@ -132,7 +130,7 @@ export async function saveWallets(tx: Tx, heads: readonly WalletHead[]): Promise
     lastAt: toDatetimeText(head.lastAt ?? new Date(0)),
   }));
   // STRAIGHT_JOIN reads the document first and finds each wallet by its key: only locked rows are touched.
-  const updated = await tx.$executeRaw`
+  const updated = await tx.execute`
     UPDATE JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
       no        BIGINT         PATH '$.walletNo' ERROR ON EMPTY ERROR ON ERROR,
       balance   DECIMAL(15, 2) PATH '$.balance'  ERROR ON EMPTY ERROR ON ERROR,
@@ -151,9 +149,12 @@ export async function creditedShares(
   paymentOrderNos: readonly number[],
 ): Promise<Map<string, bigint>> {
   if (paymentOrderNos.length === 0) return new Map();
-  const rows = await db.$queryRaw<
-    { reference_id: bigint; order_id: string; seller_no: bigint; credited: Prisma.Decimal }[]
-  >`
+  const rows = await db.query<{
+    reference_id: bigint;
+    order_id: string;
+    seller_no: bigint;
+    credited: string;
+  }>`
     SELECT line.reference_id, line.order_id, wallets.seller_no,
       SUM(IF(line.type = 'CREDIT', line.amount, -line.amount)) AS credited
     FROM wallet_transactions AS line JOIN wallets ON wallets.no = line.wallet_no
@@ -162,7 +163,7 @@ export async function creditedShares(
   return new Map(
     rows.map((row) => [
       shareKey(row.order_id, toNumber(row.reference_id), toNumber(row.seller_no)),
-      wonFromText(row.credited.toFixed(2)),
+      wonFromText(row.credited),
     ]),
   );
 }

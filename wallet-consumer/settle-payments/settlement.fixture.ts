@@ -16,6 +16,7 @@ import { lineHash } from './ledger.rules';
 import { createSettlementConsumer } from './settle-payments.consumer';
 import { createSettlementMetrics } from './settle-payments.metrics';
 import { insertLines } from './settle-payments.store';
+import { inTransaction } from '#prisma/transaction';
 
 // What the settlement's int tests share: a database per file, consumers fed by hand, events, and rows read
 // back.
@@ -168,7 +169,7 @@ export function useSettlements() {
         createdAt: NOW,
       };
       const hash = lineHash(wallet.lastHash, columns);
-      await insertLines(test.db, [{ ...columns, sellerNo, lineHash: hash }]);
+      await inTransaction(test.db, (tx) => insertLines(tx, [{ ...columns, sellerNo, lineHash: hash }]));
       await administer('UPDATE wallets SET balance = ?, last_seq = ?, last_hash = ? WHERE seller_no = ?', [
         columns.balanceAfter,
         columns.walletSeq,

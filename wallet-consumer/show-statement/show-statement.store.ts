@@ -1,12 +1,12 @@
-import { Prisma, type Reader } from '#prisma/database';
+import { Prisma, type Database } from '#prisma/database';
 import type { StoredLine, StoredWallet } from '../wallet.view';
 
-export function findWallet(db: Reader, sellerNo: bigint): Promise<StoredWallet | null> {
+export function findWallet(db: Database, sellerNo: bigint): Promise<StoredWallet | null> {
   return db.wallet.findUnique({ where: { sellerNo } });
 }
 
 /** The number of the first line that is not older than `at`; `undefined` when all are. */
-export async function firstSeqFrom(db: Reader, walletNo: bigint, at: Date): Promise<bigint | undefined> {
+export async function firstSeqFrom(db: Database, walletNo: bigint, at: Date): Promise<bigint | undefined> {
   // Within a wallet neither number nor time ever goes back: the earliest line has the smallest number.
   const line = await db.walletTransaction.findFirst({
     where: { walletNo, createdAt: { gte: at } },
@@ -17,7 +17,11 @@ export async function firstSeqFrom(db: Reader, walletNo: bigint, at: Date): Prom
 }
 
 /** The balance behind a line; zero before the first. */
-export async function balanceAfter(db: Reader, walletNo: bigint, walletSeq: bigint): Promise<Prisma.Decimal> {
+export async function balanceAfter(
+  db: Database,
+  walletNo: bigint,
+  walletSeq: bigint,
+): Promise<Prisma.Decimal> {
   if (walletSeq === 0n) return new Prisma.Decimal(0);
   const line = await db.walletTransaction.findUniqueOrThrow({
     where: { walletNo_walletSeq: { walletNo, walletSeq } },
@@ -28,7 +32,7 @@ export async function balanceAfter(db: Reader, walletNo: bigint, walletSeq: bigi
 
 /** Lines from `fromSeq` up to before `untilSeq`, oldest first. */
 export function linesBetween(
-  db: Reader,
+  db: Database,
   walletNo: bigint,
   { fromSeq, untilSeq, countMax }: { fromSeq: bigint; untilSeq: bigint; countMax: number },
 ): Promise<StoredLine[]> {

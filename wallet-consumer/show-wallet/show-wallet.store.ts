@@ -1,6 +1,6 @@
-import type { Reader } from '#prisma/database';
+import type { Database } from '#prisma/database';
 import type { StoredWallet } from '../wallet.view';
 
-export function findWallet(db: Reader, sellerNo: bigint): Promise<StoredWallet | null> {
+export function findWallet(db: Database, sellerNo: bigint): Promise<StoredWallet | null> {
   return db.wallet.findUnique({ where: { sellerNo } });
 }
