@@ -80,7 +80,7 @@ describe('a room that imports what it may not', () => {
   it.each([
     ['contracts/a.ts', "import { x } from '#kit/money';", /may import no other room/],
     ['kit/a.ts', "import { x } from '#prisma/database';", /no other room/],
-    ['payment-api/a.ts', "import { x } from '#wallet-consumer/a';", /only contracts, prisma, kit/],
+    ['payment-api/a.ts', "import { x } from '#wallet-consumer/a';", /only contracts, prisma, messaging, kit/],
     ['payment-api/a.ts', "import type { X } from '#wallet-consumer/a';", /not wallet-consumer/],
     ['wallet-consumer/a.ts', "const x = await import('#payment-api/a');", /not payment-api/],
     ['connect/a.ts', "const x = require('#ops/a');", /not ops/],

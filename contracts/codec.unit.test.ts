@@ -106,6 +106,7 @@ const EVENTS: { [R in RecordName]: fc.Arbitrary<EventRecords[R]> } = {
     payload: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
     payloadSize: fc.integer({ min: 0, max: 1_000_000 }),
     parkedAt: moment,
+    cause: fc.string(),
   }),
 };
 const RECORDS = Object.keys(EVENTS) as RecordName[];

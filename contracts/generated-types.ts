@@ -9,12 +9,15 @@ export interface DeadLettered {
   eventId: string;
   eventType: null | string;
   key: null | string;
+  /** Why it was parked, for an operator. */
   error: string;
   /** The first 64 KiB of the value. */
   payload: Buffer;
   /** Bytes of the whole value. */
   payloadSize: number;
   parkedAt: Date;
+  /** Why it was parked, for a program; the values are those of the column dead_letters.cause. */
+  cause: string;
 }
 
 export interface CanceledLine {

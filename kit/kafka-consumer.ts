@@ -1,17 +1,20 @@
 import type { EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from 'pino';
+import { createGatherer } from './batch-gatherer';
 import { sleep } from './clock';
 
 /**
  * The loop around a group consumer:
  *
- *   fetch → chunk of at most `batchSizeMax` → handle → offsets → next chunk
- *                                   │ throws
- *                                   └→ not ready, wait, handle the same chunk again
+ *   fetch → a chunk per partition → gather the chunks into a batch → handle → next chunks
+ *                     │                                  throws │
+ *                     └──── not ready, wait, handle again ──────┘
  *
- * A handler parks what can never succeed. So whatever it throws is transient (no database, no registry), and the loop
- * keeps the chunk and waits, heartbeating, instead of burning through messages. Offsets are committed after the
- * handler's transaction: a crash in between delivers the chunk again, and the inbox knows it.
+ * A handler parks what can never succeed. So an error is transient (no database, no registry), and the loop keeps its
+ * chunks and waits, heartbeating, instead of burning through messages.
+ *
+ * Offsets are committed every `OFFSET_COMMIT_MS`, after the handler's transactions: a crash in between delivers the messages
+ * of that time again, and the inbox knows them.
  */
 export interface ConsumedMessage {
   topic: string;
@@ -31,8 +34,10 @@ export interface ConsumerLoopOptions {
   kafka: Kafka;
   groupId: string;
   topic: string;
-  /** Messages handed over at once, at most. */
+  /** Messages of all partitions that are handed over at once, at most. */
   batchSizeMax: number;
+  /** Time between two batches under load, at least; see `GathererOptions`. */
+  batchSpacingMs?: number;
   sessionTimeoutMs: number;
   handle: (messages: ConsumedMessage[]) => Promise<void>;
   /** The consumer has crashed and kafkajs will not restart it: end the process. */
@@ -55,6 +60,10 @@ const FETCH_BYTES_PER_PARTITION_MAX = 262_144;
 const PAUSE_FIRST_MS = 250;
 const PAUSE_MAX_MS = 10_000;
 const STALLED_AFTER_SESSIONS = 6;
+/** An idle system answers at once; under load a batch has at least what arrives in this time. */
+const BATCH_SPACING_MS = 20;
+const OFFSET_COMMIT_MS = 500;
+const PARTITIONS_CONCURRENT_MAX = 64;
 
 type HeaderValue = Buffer | string | null;
 
@@ -150,33 +159,42 @@ function watchMembership(
 
 /** Hands chunks to the handler, again and again until it takes them; see the state machine above. */
 function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
-  const { topic, batchSizeMax, sessionTimeoutMs, handle, log } = options;
+  const { topic, batchSizeMax, batchSpacingMs = BATCH_SPACING_MS, sessionTimeoutMs, log } = options;
+  const handle = createGatherer({ batchSizeMax, spacingMs: batchSpacingMs, handle: options.handle });
   const heartbeatMs = heartbeatOf(sessionTimeoutMs);
-  const state: { failing: unknown } = { failing: undefined };
-  /** What the last heartbeat was refused with: a rebalance, or the broker has given us up. */
+  /** The error of each partition whose chunk fails. */
+  const failing = new Map<number, unknown>();
+  const state = {
+    get failing(): unknown {
+      return [...failing.values()][0];
+    },
+    /** Commits what was handled since the last time. */
+    commit: async (): Promise<void> => {},
+  };
+  /** The error of the last heartbeat: a rebalance, or the broker has evicted this member. */
   let lost: unknown;
-  /** Ends the pause before the next attempt. */
+  /** Ends the pauses before the next attempts. */
   let pause = new AbortController();
   stopping.addEventListener('abort', () => pause.abort(), { once: true });
 
   async function handleUntilDone(messages: ConsumedMessage[], batch: EachBatchPayload): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       const isOver = !batch.isRunning() || batch.isStale() || stopping.aborted;
-      // Whoever has the partition next says whether its chunk fails; it may be somebody else.
-      if (isOver || lost !== undefined) state.failing = undefined;
+      const { partition } = batch.batch;
+      // The partition's next consumer reports whether its chunk fails; it may be another process.
+      if (isOver || lost !== undefined) failing.delete(partition);
       if (isOver) return false;
-      // kafkajs joins the group again when it is told.
+      // kafkajs joins the group again when it gets this error.
       if (lost !== undefined) throw lost;
       try {
         await handle(messages);
-        state.failing = undefined;
+        failing.delete(partition);
         return true;
       } catch (error) {
-        state.failing = error;
+        failing.set(partition, error);
         const pauseMs = Math.min(PAUSE_FIRST_MS * 2 ** (attempt - 1), PAUSE_MAX_MS);
-        const { partition } = batch.batch;
         log.error({ err: error, attempt, pauseMs, topic, partition }, 'batch failed, will repeat');
-        pause = new AbortController();
+        if (pause.signal.aborted) pause = new AbortController();
         // A group that rebalances waits for us.
         if (lost === undefined && !stopping.aborted) await sleep(pauseMs, pause.signal);
       }
@@ -186,6 +204,10 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
   async function eachBatch(batch: EachBatchPayload): Promise<void> {
     const { messages, partition } = batch.batch;
     lost = undefined;
+    state.commit = async () => {
+      const offsets = batch.uncommittedOffsets();
+      if (offsets.topics.length > 0) await batch.commitOffsetsIfNecessary(offsets);
+    };
     // A long transaction must not cost the membership: heartbeats go out while the handler works.
     const beat = setInterval(() => {
       batch.heartbeat().catch((error: unknown) => {
@@ -201,13 +223,10 @@ function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
         const consumedChunk = chunk.map((message) => consumedMessage(topic, partition, message));
         if (!(await handleUntilDone(consumedChunk, batch))) return;
         batch.resolveOffset(last.offset);
-        const next = String(BigInt(last.offset) + 1n);
-        await batch.commitOffsetsIfNecessary({
-          topics: [{ topic, partitions: [{ partition, offset: next }] }],
-        });
       }
     } finally {
       clearInterval(beat);
+      if (stopping.aborted) await state.commit();
     }
   }
 
@@ -244,9 +263,14 @@ export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<C
   await consumer.run({
     autoCommit: false,
     eachBatchAutoResolve: false,
-    partitionsConsumedConcurrently: 1,
+    // More than the topic has partitions: chunks of all of them are gathered into one batch.
+    partitionsConsumedConcurrently: PARTITIONS_CONCURRENT_MAX,
     eachBatch,
   });
+  const commits = setInterval(() => {
+    // A refused commit costs a redelivery, no more; the next one covers it.
+    state.commit().catch((error: unknown) => options.log.debug({ err: error }, 'offsets not committed'));
+  }, OFFSET_COMMIT_MS).unref();
   return {
     async ready() {
       if (!membership.isMember) throw new Error(`not a member of the group ${groupId}`);
@@ -255,6 +279,8 @@ export async function startConsumerLoop(options: ConsumerLoopOptions): Promise<C
     isAlive: () => performance.now() - membership.lastSignAt < STALLED_AFTER_SESSIONS * sessionTimeoutMs,
     async stop() {
       stopping.abort();
+      clearInterval(commits);
+      await state.commit().catch(() => {});
       await consumer.stop();
       await consumer.disconnect();
     },

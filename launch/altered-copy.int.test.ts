@@ -4,17 +4,18 @@ import { HEADER } from '#contracts/topics';
 import { systemIds } from '#kit/ids';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { createLog } from '#kit/log';
+import { createConsumerMetrics } from '#messaging/consumer.metrics';
+import { createBatchProcessor } from '#messaging/process-batch';
 import { audit, auditText } from '#ops/audit';
 import { redriveAll, redriveOne, resolveByHand, showDeadLetter, type ShownLetter } from '#ops/dead-letters';
 import { seqRange } from '#ops/dead-letters.rules';
 import { showText } from '#ops/dead-letters.text';
-import { acknowledgeSettlement } from '#payment-api/acknowledge-settlement/acknowledge-settlement';
+import { acknowledgementService } from '#payment-api/acknowledge-settlement/acknowledge-settlement';
 import { startTestApi, type Json, type TestApi } from '#payment-api/payment-api.fixture';
 import { databaseClock } from '#prisma/clock';
 import { openDatabase, type Database } from '#prisma/database';
 import { testCodec } from '#prisma/database.fixture';
 import { createSettlementConsumer } from '#wallet-consumer/settle-payments/settle-payments.consumer';
-import { createSettlementMetrics } from '#wallet-consumer/settle-payments/settle-payments.metrics';
 
 // A copy of an event with the event's own id and number, but other bytes, comes before the event itself: both are parked.
 // The operator does what `dlq show` says, word for word. Real MySQL, both consumers; the topics are played by the test.
@@ -26,19 +27,17 @@ let api: TestApi;
 let wallet: Database;
 let ops: Database;
 let settle: ReturnType<typeof createSettlementConsumer>;
+let acknowledge: ReturnType<typeof createBatchProcessor>;
 beforeAll(async () => {
   api = await startTestApi();
   wallet = openDatabase(api.database.url('wallet'), 4);
   ops = openDatabase(api.database.url('ops'), 2);
-  settle = createSettlementConsumer({
-    db: wallet,
-    encode,
-    decode,
-    clock: databaseClock,
-    ids: systemIds,
-    transactionTimeoutMs: 10_000,
-    metrics: createSettlementMetrics(new Registry()),
-    log,
+  const deps = { encode, decode, clock: databaseClock, ids: systemIds, transactionTimeoutMs: 10_000, log };
+  settle = createSettlementConsumer({ ...deps, db: wallet }, new Registry());
+  acknowledge = createBatchProcessor(acknowledgementService, {
+    ...deps,
+    db: api.world.db,
+    metrics: createConsumerMetrics(new Registry(), { prefix: 'payment', applied: 'acknowledged' }),
   });
 }, 60_000);
 afterAll(async () => {
@@ -76,9 +75,7 @@ function messageOf(row: Json, over: Partial<ConsumedMessage> = {}): ConsumedMess
 /** To the topic's consumer. */
 async function deliver(message: ConsumedMessage): Promise<void> {
   if (message.topic === 'payment') return await settle([message]);
-  const { db, ids } = api.world;
-  const world = { db, ids, encode, decode, log, transactionTimeoutMs: 10_000, count: () => {} };
-  await acknowledgeSettlement(world, message);
+  await acknowledge([message]);
 }
 
 /** Everything that the outbox has of the topic, perhaps once more, at a new place: what is done changes nothing. */
@@ -236,7 +233,7 @@ test('When its number was given up and it comes late, then it is parked: whoever
   const [, late] = await lettersOf(orderId);
   expect(late).toMatchObject({ status: 'OPEN', seq: 1 });
   expect(await follow(late as ShownLetter)).toEqual([`resolve ${late?.id} --reason TEXT`]);
-  expect(late?.error).toBe('sequence 1 was given up by hand (due is 2)');
+  expect(late?.error).toBe('sequence 1 was skipped by an operator (2 is next)');
   const lines = await api.database.administer('SELECT no FROM wallet_transactions WHERE order_id = ?', [
     orderId,
   ]);
@@ -252,7 +249,7 @@ test('When a wallet event was given up and comes late, then it is parked, too', 
   await resolveByHand(ops, copy?.id ?? '', { by, reason: 'marked by hand', seq: seqRange('1') });
   await deliver(messageOf(row));
   const [, late] = await lettersOf(orderId);
-  expect(late?.error).toBe('event 1 was given up by hand (due is 2)');
+  expect(late?.error).toBe('sequence 1 was skipped by an operator (2 is next)');
   expect(await follow(late as ShownLetter)).toEqual([`resolve ${late?.id} --reason TEXT`]);
 });
 
@@ -318,7 +315,7 @@ describe('A well-formed copy with other money', () => {
     await deliver(messageOf({ ...row, id: systemIds.eventId(), redrive_of: real?.id }));
     const letters = await lettersOf(orderId);
     expect(letters.map(({ status, error }) => [status, error])).toEqual([
-      ['OPEN', 'sequence 1 was taken by another content (last is 1)'],
+      ['OPEN', 'sequence 1 was applied before with other content (last is 1)'],
     ]);
     expect(await ops.walletTransaction.count({ where: { orderId } })).toBe(2);
     expect(await follow(letters[0] as ShownLetter)).toEqual([`resolve ${real?.id} --reason TEXT`]);

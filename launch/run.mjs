@@ -21,6 +21,7 @@ const NODE_MINIMUM = [20, 19];
 const ROOMS = [
   'contracts',
   'prisma',
+  'messaging',
   'kit',
   'payment-api',
   'wallet-consumer',

@@ -500,7 +500,7 @@ describe('the audit', () => {
   it('When an invariant is broken, then the text names it and shows the row', async () => {
     await run('UPDATE wallets SET balance = balance + 1 WHERE no = 1');
     const text = auditText(await audit(database(), { decode }));
-    expect(text).toMatch(/^BROKEN {2}balance-is-ledger .*\n {10}wallet_no=1 seller_no=1 balance=3001 /m);
+    expect(text).toMatch(/^BROKEN {2}balance-is-ledger .*\n {10}wallet_no=1 seller_no=1 balance=3001\.00 /m);
     expect(text).toMatch(/AUDIT FAILED$/);
   });
 

@@ -13,6 +13,7 @@ import {
 } from './dead-letters';
 import { seqRange } from './dead-letters.rules';
 import { deadLetterJson, listText, redriveText, resolvedText, showText } from './dead-letters.text';
+import type { ParkCause } from '#prisma/dead-letters.rules';
 
 // What an operator does with parked messages, as the user `ops` with its grants and no more.
 
@@ -43,6 +44,7 @@ interface Parked {
   seq?: number | null;
   eventType?: string | null;
   payload?: Buffer | null;
+  cause?: ParkCause;
   error?: string;
   eventId?: string;
 }
@@ -58,6 +60,7 @@ async function parked(over: Parked = {}): Promise<{ id: string; orderId: string;
     seq: 1,
     eventType: 'wallet.PaymentSettled',
     payload: settled(orderId ?? 'x'),
+    cause: 'unknown_order',
     error: 'unknown order',
     eventId: randomUUID(),
     ...over,
@@ -65,7 +68,7 @@ async function parked(over: Parked = {}): Promise<{ id: string; orderId: string;
   const id = systemIds.eventId();
   await database.administer(
     `INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, event_type, message_key,
-       aggregate_id, event_seq, headers, payload, error) VALUES (?, ?, ?, 3, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       aggregate_id, event_seq, headers, payload, cause, error) VALUES (?, ?, ?, 3, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       id,
       letter.consumer,
@@ -78,6 +81,7 @@ async function parked(over: Parked = {}): Promise<{ id: string; orderId: string;
       letter.seq,
       JSON.stringify({ id: letter.eventId, traceparent: TRACE }),
       letter.payload,
+      letter.cause,
       letter.error,
     ],
   );
@@ -134,11 +138,12 @@ describe('dlq list and show', () => {
   });
 
   it('When one is shown, then its bytes are decoded and it is said what stands in the way', async () => {
-    const before = await parked({ error: 'there is no seller 9' });
+    const before = await parked({ cause: 'unknown_seller', error: 'there is no seller 9' });
     const { id, orderId } = await parked({
       orderId: before.orderId,
       seq: 2,
-      error: 'held: sequence 2 arrived, but 1 is missing',
+      cause: 'gap',
+      error: 'sequence 2 arrived, but 1 is missing',
     });
     const shown = await showDeadLetter(world.db, decode, id);
     expect(shown).toMatchObject({
@@ -290,7 +295,11 @@ describe('dlq redrive', () => {
   });
 
   it('When an earlier number of the order has not been taken, then it would be parked again, and stays', async () => {
-    const { id, orderId } = await parked({ seq: 3, error: 'held: sequence 3 arrived, but 1 is missing' });
+    const { id, orderId } = await parked({
+      seq: 3,
+      cause: 'gap',
+      error: 'sequence 3 arrived, but 1 is missing',
+    });
     await expect(one(id)).rejects.toThrow(
       'it would be parked again: number 1 of its order has not been taken',
     );
@@ -315,8 +324,16 @@ describe('dlq redrive', () => {
 
   it('When two claim a number with different bytes and the outbox has neither, then both stay until one is closed', async () => {
     await clear();
-    const copy = await parked({ error: 'there is no seller 9', payload: settled(randomUUID()) });
-    const real = await parked({ orderId: copy.orderId, error: 'another content has come as event x before' });
+    const copy = await parked({
+      cause: 'unknown_seller',
+      error: 'there is no seller 9',
+      payload: settled(randomUUID()),
+    });
+    const real = await parked({
+      orderId: copy.orderId,
+      cause: 'conflict',
+      error: 'another content has come as event x before',
+    });
     const { redriven, left } = await redriveAll(world);
     expect([redriven, left.map(({ id }) => id)]).toEqual([[], [copy.id, real.id]]);
     expect(left[0]?.reason).toContain(`${real.id} has other bytes under the same number`);
@@ -432,6 +449,7 @@ describe('dlq resolve', () => {
     const { id, orderId } = await parked({
       seq: 2,
       eventId: 'wallet:3:77',
+      cause: 'conflict',
       error: `another content has come as event ${randomUUID()} before`,
     });
     await publish(randomUUID(), orderId, 2);

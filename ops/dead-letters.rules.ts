@@ -1,5 +1,5 @@
 import { PAYLOAD_BYTES_MAX } from '#contracts/topics';
-import { nextSeq, type DeadLetterState } from '#prisma/dead-letters.rules';
+import { nextSeq, type DeadLetterState, type ParkCause } from '#prisma/dead-letters.rules';
 import { CommandError } from './command';
 
 const PAYLOAD_BYTES_MIN = 5;
@@ -42,7 +42,7 @@ export function whyNotRedrivable(letter: Redrivable): string | undefined {
 
 export interface Advised {
   id: string;
-  error: string;
+  cause: ParkCause;
   orderId: string | null;
   origin: Origin;
   /** The consumer has taken this very content, from another message. */
@@ -70,31 +70,39 @@ export function adviceFor(letter: Advised): string {
   const { id, isTaken, origin, twins } = letter;
   if (isTaken)
     return `This very content has been taken under its number: nothing is missing. Close it: ${dlq(CLOSE, [id])}.`;
-  const advice = origin === 'altered' ? adviceOnAlteredCopy(letter) : adviceByReason(letter);
+  const advice = origin === 'altered' ? adviceOnAlteredCopy(letter) : adviceByCause(letter);
   if (twins.length === 0) return advice;
   return `${advice} The same bytes are parked as ${twins.join(', ')}: see to one of them; what is left can be closed then without loss.`;
 }
 
-function adviceByReason(letter: Advised): string {
-  const { id, error, rivals, origin, isDue } = letter;
-  if (rivals.length > 0 || /another content|given up/.test(error)) return adviceOnTwoContents(letter);
-  if (/^held:|is missing$|behind/.test(error)) {
-    if (isDue)
-      return `Every earlier event of the order has been taken by now. Redrive it: ${dlq(REDRIVE, [id])}.`;
-    return /behind/.test(error)
-      ? 'An earlier message of the order is parked: see to that one first, and then redrive this one.'
-      : 'An earlier event of the order has not arrived. Once it has been taken, redrive this one. If it is lost for good, settle both by hand, and resolve this one with --seq from the missing number to its own.';
+function adviceByCause(letter: Advised): string {
+  const { id, cause, rivals, origin, isDue } = letter;
+  if (rivals.length > 0) return adviceOnTwoContents(letter);
+  switch (cause) {
+    case 'conflict':
+      return adviceOnTwoContents(letter);
+    case 'behind':
+    case 'gap':
+      if (isDue)
+        return `Every earlier event of the order has been taken by now. Redrive it: ${dlq(REDRIVE, [id])}.`;
+      return cause === 'behind'
+        ? 'An earlier message of the order is parked: see to that one first, and then redrive this one.'
+        : 'An earlier event of the order has not arrived. Once it has been taken, redrive this one. If it is lost for good, settle both by hand, and resolve this one with --seq from the missing number to its own.';
+    case 'unknown_seller':
+      return 'Make the seller, then redrive.';
+    case 'undecodable':
+      return origin === 'unknown'
+        ? `The bytes could not be read, and the outbox has nothing under its number: unless that was purged, it is no event of ours. Close it: ${dlq(CLOSE, [id])}.`
+        : 'The bytes could not be read. If a newer version of this consumer can, deploy it and redrive; otherwise resolve.';
+    case 'already_posted':
+    case 'not_credited':
+    case 'unknown_cancel':
+      return 'It contradicts what is booked already. Compare with npm run trace before you resolve it.';
+    case 'invalid':
+    case 'refused':
+    case 'unknown_order':
+      return 'Remove the reason and redrive, or resolve it by hand.';
   }
-  if (/no seller/.test(error)) return 'Make the seller, then redrive.';
-  if (/schema|Avro|no value|unknown record/.test(error)) {
-    return origin === 'unknown'
-      ? `The bytes could not be read, and the outbox has nothing under its number: unless that was purged, it is no event of ours. Close it: ${dlq(CLOSE, [id])}.`
-      : 'The bytes could not be read. If a newer version of this consumer can, deploy it and redrive; otherwise resolve.';
-  }
-  if (/MySQL error 1062|was not credited|unknown cancel/.test(error)) {
-    return 'It contradicts what is booked already. Compare with npm run trace before you resolve it.';
-  }
-  return 'Remove the reason and redrive, or resolve it by hand.';
 }
 
 function adviceOnAlteredCopy({ id, rivals, isBooked, isPassed }: Advised): string {

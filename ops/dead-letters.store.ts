@@ -1,4 +1,5 @@
 import { PAYMENT_SERVICE } from '#contracts/topics';
+import type { ParkCause } from '#prisma/dead-letters.rules';
 import { Prisma, type Reader, type Tx } from '#prisma/database';
 import { readStoredHeaders, type StoredHeader } from '#prisma/stored-headers';
 import type { Origin, SeqRange } from './dead-letters.rules';
@@ -16,6 +17,7 @@ export interface Letter {
   orderId: string | null;
   seq: number | null;
   payloadSize: number | null;
+  cause: ParkCause;
   error: string;
   parkedAt: Date;
   redriveCount: number;
@@ -30,7 +32,7 @@ export interface Letter {
 
 /** A letter without its bytes, which may be many. */
 const COLUMNS = Prisma.sql`no, id, status, consumer, topic, \`partition\`, \`offset\`, event_id AS eventId,
-  event_type AS eventType, aggregate_id AS orderId, event_seq AS seq, LENGTH(payload) AS payloadSize, error,
+  event_type AS eventType, aggregate_id AS orderId, event_seq AS seq, LENGTH(payload) AS payloadSize, cause, error,
   parked_at AS parkedAt, redrive_count AS redriveCount, redriven_by AS redrivenBy, redriven_at AS redrivenAt,
   resolved_by AS resolvedBy, resolved_at AS resolvedAt, resolution, closed_from_seq AS closedFromSeq,
   closed_to_seq AS closedToSeq`;

@@ -75,7 +75,7 @@ export function showText(letter: ShownLetter): string {
   return [
     `dead letter ${letter.id}, ${letter.status}`,
     `  parked     ${letter.parkedAt.toISOString()} by ${letter.consumer}`,
-    `  because    ${letter.error}`,
+    `  because    ${letter.cause}: ${letter.error}`,
     `  from       ${place(letter)}, event ${letter.eventId}, ${letter.eventType ?? 'no event type'}`,
     `  order      ${letter.orderId ?? 'none'}, number ${letter.seq ?? 'none'}; taken up to ${lastSeq}, due is ${dueSeq}`,
     ...(behind === null ? [] : [`  behind     ${behind}`]),

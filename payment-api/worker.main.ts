@@ -5,13 +5,15 @@ import { systemClock } from '#kit/clock';
 import { createHttpApp, listen } from '#kit/http';
 import { systemIds } from '#kit/ids';
 import { createKafka } from '#kit/kafka';
-import type { ConsumerLoop } from '#kit/kafka-consumer';
+import { startConsumerLoop, type ConsumerLoop } from '#kit/kafka-consumer';
 import { runService } from '#kit/process';
+import { createConsumerMetrics } from '#messaging/consumer.metrics';
+import { createBatchProcessor } from '#messaging/process-batch';
+import { databaseClock } from '#prisma/clock';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
 import { loadSchemaIds, refuseMovedIds } from '#prisma/event-schemas';
-import { consumeSettlements } from './acknowledge-settlement/acknowledge-settlement.consumer';
-import { createAcknowledgementMetrics } from './acknowledge-settlement/acknowledge-settlement.metrics';
+import { acknowledgementService } from './acknowledge-settlement/acknowledge-settlement';
 import { CANCEL_SPACING_MS, workerConfig } from './config';
 import { startRecovery } from './recover-payments/recover-payments.timer';
 import { createTossClient } from './toss/toss-client';
@@ -68,23 +70,25 @@ runService(
     releases.push('http server', () => server.close());
     log.info({ port: server.port, host: config.host }, 'payment worker listens');
 
-    loop = await consumeSettlements(
-      {
+    loop = await startConsumerLoop({
+      kafka: createKafka(config.kafka, 'payment-worker', log),
+      groupId: acknowledgementService.consumer,
+      topic: 'wallet',
+      batchSizeMax: config.batchSizeMax,
+      sessionTimeoutMs: config.sessionTimeoutMs,
+      handle: createBatchProcessor(acknowledgementService, {
         db,
         decode: createDecoder(openWriterSchemas(config.registry)),
         encode,
+        clock: databaseClock,
         ids: systemIds,
-        log,
         transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
-        count: createAcknowledgementMetrics(register).count,
-      },
-      {
-        kafka: createKafka(config.kafka, 'payment-worker', log),
-        batchSizeMax: config.batchSizeMax,
-        sessionTimeoutMs: config.sessionTimeoutMs,
-        onDeath: fail,
-      },
-    );
+        metrics: createConsumerMetrics(register, { prefix: 'payment', applied: 'acknowledged' }),
+        log,
+      }),
+      onDeath: fail,
+      log,
+    });
     const running = loop;
     releases.push('consumer', () => running.stop());
     log.info('payment worker runs');

@@ -14,8 +14,10 @@ const SILENT = /pool timeout|ECONNREFUSED|Can't reach database/i;
 const GONE = new Set([1040, 1053, 2002, 2003, 2006, 2013]);
 
 /** Prisma tells a call of ours, and last what the driver said. */
-const driversWords = (error: unknown): string => {
-  const text = String(error).trim();
+const driversWords = (error: Error): string => {
+  const text = error.message.trim();
+  const [firstLine = text] = text.split('\n');
+  if (error.name === 'SqlError') return firstLine.replace(/^\(conn:[^)]*\)\s*/, '');
   return /Message: `([^`\n]*)/.exec(text)?.[1]?.trim() ?? text.split('\n').at(-1) ?? text;
 };
 
@@ -51,7 +53,7 @@ export async function whileDatabaseAnswers<T>(
         ? ''
         : ' Is the system up (npm start), and are the variables that moved its ports set here, too?';
     throw new DatabaseSilentError(
-      `MySQL ${how} at ${[...new Set(places)].join(' or ')}: ${driversWords(error)}.${advice}`,
+      `MySQL ${how} at ${[...new Set(places)].join(' or ')}: ${driversWords(error as Error)}.${advice}`,
       { cause: error },
     );
   }

@@ -37,24 +37,24 @@ export class Database extends PrismaClient implements Reader {
   }
 
   query<Row>(text: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<Row[]> {
-    const statement = sqlOf(text, values);
-    // The pool rolls back the transaction that a SELECT opens when the connection returns to it.
-    return this.transactions.connections.query<Row[]>(statement.sql, statement.values);
+    return runAlone<Row[]>(this.transactions, sqlOf(text, values));
   }
 
   /** One statement that is a transaction by itself. @returns as `Tx.execute` */
   async execute(text: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<number> {
-    const statement = sqlOf(text, values);
-    const [result] = await this.transactions.connections.query<[UpsertResult]>(
-      `${statement.sql};\nCOMMIT`,
-      statement.values,
-    );
-    return result.affectedRows;
+    const { affectedRows } = await runAlone<UpsertResult>(this.transactions, sqlOf(text, values));
+    return affectedRows;
   }
 
   override async $disconnect(): Promise<void> {
     await Promise.all([this.transactions.end(), super.$disconnect()]);
   }
+}
+
+async function runAlone<T>({ connections }: TransactionPool, { sql, values }: Prisma.Sql): Promise<T> {
+  // The session has no autocommit.
+  const [result] = await connections.query<[T]>(`${sql};\nCOMMIT`, values);
+  return result;
 }
 
 /** A tagged template's parts, or a statement that was composed before, as one statement. */

@@ -41,7 +41,8 @@ function message(over: Partial<ConsumedMessage> = {}): ConsumedMessage {
 function parking(of: ConsumedMessage, over: Partial<Parking> = {}): Parking {
   return {
     message: of,
-    error: 'not an Avro frame',
+    cause: 'undecodable',
+    reason: 'not an Avro frame',
     deadLetterId: randomUUID(),
     isReopened: false,
     eventId: randomUUID(),
@@ -212,7 +213,7 @@ describe('park', () => {
   });
 
   it('When the reason is long and not ASCII, then its beginning is kept', async () => {
-    const { row, event } = await parked(message(), { error: `x${'😀'.repeat(2_000)}` });
+    const { row, event } = await parked(message(), { reason: `x${'😀'.repeat(2_000)}` });
     expect(row.error.startsWith('x😀😀')).toBe(true);
     expect(event.error.startsWith('x😀😀')).toBe(true);
     expect(row.error.length).toBeLessThanOrEqual(1_000);
@@ -256,8 +257,18 @@ describe('several messages at once', () => {
     await database.db.deadLetter.update({ where: { id }, data: { status: 'REDRIVING' } });
     const again = message({ key: first.key, headers: { id: randomUUID(), redriveOf: id } });
     expect(redriveOf(again)).toBe(id);
-    const { row, outbox } = await parked(again, { deadLetterId: id, isReopened: true, error: 'still bad' });
-    expect(row).toMatchObject({ status: 'OPEN', error: 'still bad', eventId: first.headers['id'] });
+    const { row, outbox } = await parked(again, {
+      deadLetterId: id,
+      isReopened: true,
+      cause: 'refused',
+      reason: 'still bad',
+    });
+    expect(row).toMatchObject({
+      status: 'OPEN',
+      cause: 'refused',
+      error: 'still bad',
+      eventId: first.headers['id'],
+    });
     expect(outbox.idempotencyKey).toBe(`deadletter.DeadLettered:${id}:${again.headers['id']}`);
   });
 });

@@ -1,3 +1,26 @@
+/**
+ * Why a message is parked; stored in `dead_letters.cause`.
+ *
+ * `undecodable`: the bytes cannot be read. `invalid`: the event breaks its contract. `conflict`: its id or its number belongs
+ * to other content, or an operator has skipped the number. `behind`: an earlier message of the order is parked. `gap`: an
+ * earlier event of the order is missing. `refused`: it contradicts the order's own rows, or the database refuses its row.
+ * `already_posted`: the ledger has one of its lines. The others name what does not exist.
+ */
+export const PARK_CAUSES = [
+  'undecodable',
+  'invalid',
+  'conflict',
+  'behind',
+  'gap',
+  'refused',
+  'already_posted',
+  'not_credited',
+  'unknown_seller',
+  'unknown_order',
+  'unknown_cancel',
+] as const;
+export type ParkCause = (typeof PARK_CAUSES)[number];
+
 /** A dead letter as the decision about later events of its order sees it. */
 export interface DeadLetterState {
   id: string;

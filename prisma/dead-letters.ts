@@ -4,7 +4,7 @@ import { HEADER, type TopicName } from '#contracts/topics';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { isTraceparent } from '#kit/trace-context';
 import { Prisma, type Reader, type Tx } from './database';
-import type { DeadLetterState } from './dead-letters.rules';
+import type { DeadLetterState, ParkCause } from './dead-letters.rules';
 import { arrive, type Arrival } from './inbox';
 import { depart, type Departure } from './outbox';
 import { storedHeaders } from './stored-headers';
@@ -71,8 +71,9 @@ export function redriveOf({ headers }: ConsumedMessage): string | null {
 
 export interface Parking {
   message: ConsumedMessage;
-  /** Why, in words for an operator. */
-  error: string;
+  cause: ParkCause;
+  /** The same in words, for an operator. */
+  reason: string;
   /** A new dead letter's id, or, of a redriven event that failed again, the one that opens again. */
   deadLetterId: string;
   isReopened: boolean;
@@ -86,12 +87,12 @@ export interface ParkingLot {
   parkedAt: Date;
 }
 
-const eventTypeOf = ({ headers }: ConsumedMessage): string | null =>
+export const eventTypeOf = ({ headers }: ConsumedMessage): string | null =>
   headers[HEADER.eventType]?.slice(0, EVENT_TYPE_CHARACTERS_MAX) ?? null;
 
 /** What the dead-letter topic says of a parked message. A redriven one that fails again is announced again. */
 function deadLettered({ deadLetterTopic, parkedAt }: ParkingLot, parking: Parking): Departure {
-  const { message, deadLetterId, isReopened, error } = parking;
+  const { message, deadLetterId, isReopened, cause, reason } = parking;
   const { topic, partition, offset, key, value, headers } = message;
   const { eventId, aggregateId } = arrivalOf(message);
   const position = Number(offset);
@@ -111,7 +112,8 @@ function deadLettered({ deadLetterTopic, parkedAt }: ParkingLot, parking: Parkin
       eventId,
       eventType: eventTypeOf(message),
       key: key?.subarray(0, KEY_BYTES_MAX).toString('utf8') ?? null,
-      error: error.slice(0, ERROR_CHARACTERS_MAX),
+      error: reason.slice(0, ERROR_CHARACTERS_MAX),
+      cause,
       payload: Buffer.from(value?.subarray(0, TOPIC_PAYLOAD_BYTES_MAX) ?? []),
       payloadSize: value?.length ?? 0,
       parkedAt,
@@ -129,17 +131,17 @@ async function insertDeadLetters(
   parkings: readonly Parking[],
 ): Promise<void> {
   if (parkings.length === 0) return;
-  const rows = parkings.map(({ deadLetterId, message, error }) => {
+  const rows = parkings.map(({ deadLetterId, message, cause, reason }) => {
     const { topic, partition, offset, key, value } = message;
     const arrival = arrivalOf(message);
     return Prisma.sql`(${deadLetterId}, ${consumer}, ${topic}, ${partition}, ${offset}, ${arrival.eventId},
       ${eventTypeOf(message)}, ${key?.subarray(0, KEY_BYTES_MAX) ?? null}, ${arrival.aggregateId},
-      ${arrival.eventSeq}, ${JSON.stringify(storedHeaders(message))}, ${value}, ${error.slice(0, ERROR_CHARACTERS_MAX)},
-      ${parkedAt})`;
+      ${arrival.eventSeq}, ${JSON.stringify(storedHeaders(message))}, ${value}, ${cause},
+      ${reason.slice(0, ERROR_CHARACTERS_MAX)}, ${parkedAt})`;
   });
   await tx.execute`
     INSERT INTO dead_letters (id, consumer, topic, \`partition\`, \`offset\`, event_id, event_type, message_key,
-      aggregate_id, event_seq, headers, payload, error, parked_at)
+      aggregate_id, event_seq, headers, payload, cause, error, parked_at)
     VALUES ${Prisma.join(rows)}`;
 }
 
@@ -165,9 +167,9 @@ export async function park(
     lot,
     parkings.filter(({ isReopened }) => !isReopened),
   );
-  for (const { deadLetterId, error } of parkings.filter(({ isReopened }) => isReopened)) {
+  for (const { deadLetterId, cause, reason } of parkings.filter(({ isReopened }) => isReopened)) {
     await tx.execute`
-      UPDATE dead_letters SET status = 'OPEN', error = ${error.slice(0, ERROR_CHARACTERS_MAX)}
+      UPDATE dead_letters SET status = 'OPEN', cause = ${cause}, error = ${reason.slice(0, ERROR_CHARACTERS_MAX)}
       WHERE id = ${deadLetterId} AND status <> 'RESOLVED'`;
   }
   await depart(
@@ -206,9 +208,11 @@ export async function deadLettersFor(
   consumer: string,
   { orderIds, redriven }: { orderIds: readonly string[]; redriven: readonly string[] },
 ): Promise<DeadLetterState[]> {
-  const locked = await lockDeadLetters(tx, consumer, redriven);
+  const [locked, others] = await Promise.all([
+    lockDeadLetters(tx, consumer, redriven),
+    deadLettersOf(tx, consumer, orderIds),
+  ]);
   const lockedIds = new Set(locked.map(({ id }) => id));
-  const others = await deadLettersOf(tx, consumer, orderIds);
   return [...locked, ...others.filter(({ id }) => !lockedIds.has(id))];
 }
 

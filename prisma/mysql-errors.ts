@@ -75,3 +75,16 @@ export const isTooSlow = (error: unknown): boolean => error instanceof Transacti
 export function isDuplicateKey(error: unknown): boolean {
   return mysqlErrorNumber(error) === DUPLICATE_KEY;
 }
+
+/** MySQL's own words, which name the key or column, wherever the driver or Prisma has put them. */
+export function mysqlMessage(error: unknown): string | undefined {
+  let current = error;
+  for (let depth = 0; typeof current === 'object' && current !== null && depth < 6; depth += 1) {
+    for (const name of ['sqlMessage', 'originalMessage']) {
+      const words: unknown = Reflect.get(current, name);
+      if (typeof words === 'string') return words;
+    }
+    current = Reflect.get(current, 'cause');
+  }
+  return undefined;
+}

@@ -18,7 +18,6 @@ import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
 import { readWalletConfig, type WalletConfig } from './config';
 import { walletRoutes } from './routes';
 import { createSettlementConsumer } from './settle-payments/settle-payments.consumer';
-import { createSettlementMetrics } from './settle-payments/settle-payments.metrics';
 import { registerWalletMetrics } from './wallets.metrics';
 
 const TOPIC = 'payment';
@@ -67,16 +66,18 @@ async function start(
     topic: TOPIC,
     batchSizeMax: config.batchSizeMax,
     sessionTimeoutMs: config.sessionTimeoutMs,
-    handle: createSettlementConsumer({
-      db,
-      encode,
-      decode: createDecoder(openWriterSchemas(config.registry)),
-      clock: databaseClock,
-      ids: systemIds,
-      transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
-      metrics: createSettlementMetrics(metrics),
-      log,
-    }),
+    handle: createSettlementConsumer(
+      {
+        db,
+        encode,
+        decode: createDecoder(openWriterSchemas(config.registry)),
+        clock: databaseClock,
+        ids: systemIds,
+        transactionTimeoutMs: config.sessionTimeoutMs * TRANSACTION_SHARE_OF_SESSION,
+        log,
+      },
+      metrics,
+    ),
     onDeath: fail,
     log,
   });

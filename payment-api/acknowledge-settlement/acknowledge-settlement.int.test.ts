@@ -6,17 +6,19 @@ import { HEADER } from '#contracts/topics';
 import { systemIds } from '#kit/ids';
 import type { ConsumedMessage } from '#kit/kafka-consumer';
 import { createLog } from '#kit/log';
+import { createConsumerMetrics } from '#messaging/consumer.metrics';
+import { createBatchProcessor, type BatchDependencies } from '#messaging/process-batch';
+import { databaseClock } from '#prisma/clock';
 import { testCodec } from '#prisma/database.fixture';
 import { startTestApi, type Json, type TestApi } from '../payment-api.fixture';
-import { acknowledgeSettlement, type AcknowledgeWorld } from './acknowledge-settlement';
-import { createAcknowledgementMetrics } from './acknowledge-settlement.metrics';
+import { acknowledgementService } from './acknowledge-settlement';
 
 const { encode, decode } = testCodec();
 let api: TestApi;
-let world: AcknowledgeWorld;
+let deps: BatchDependencies;
 const outcomes: string[] = [];
 const registry = new Registry();
-const metrics = createAcknowledgementMetrics(registry);
+const metrics = createConsumerMetrics(registry, { prefix: 'payment', applied: 'acknowledged' });
 /** What `/metrics` says now, of everything that has been counted. */
 const counted = async (): Promise<Record<string, number>> =>
   Object.fromEntries(
@@ -26,17 +28,15 @@ const counted = async (): Promise<Record<string, number>> =>
   );
 beforeAll(async () => {
   api = await startTestApi();
-  world = {
+  deps = {
     db: api.world.db,
     decode,
     encode,
+    clock: databaseClock,
     ids: systemIds,
     log: createLog('worker', 'silent'),
     transactionTimeoutMs: 6_000,
-    count(outcome) {
-      outcomes.push(outcome.kind);
-      metrics.count(outcome);
-    },
+    metrics,
   };
 });
 afterAll(() => api.close());
@@ -44,6 +44,23 @@ beforeEach(() => {
   outcomes.splice(0);
   registry.resetMetrics();
 });
+
+const KINDS = ['acknowledged', 'repeated', 'parked'] as const;
+const totals = async (): Promise<number[]> => {
+  const counters = Object.entries(await counted());
+  return KINDS.map((kind) =>
+    counters.reduce((sum, [name, value]) => (name.startsWith(`${kind}_events`) ? sum + value : sum), 0),
+  );
+};
+
+/** Has one message processed, and notes in `outcomes` what it was counted as. */
+async function acknowledge(consumed: ConsumedMessage, over: Partial<BatchDependencies> = {}): Promise<void> {
+  const before = await totals();
+  await createBatchProcessor(acknowledgementService, { ...deps, ...over })([consumed]);
+  (await totals()).forEach((count, index) => {
+    if (count > (before[index] ?? 0)) outcomes.push(KINDS[index] ?? '');
+  });
+}
 
 /** A paid order and the settlement that a correct wallet would report. */
 async function paid(): Promise<PaymentSettled> {
@@ -95,29 +112,27 @@ test('When a settlement arrives, then the order’s wallet is done; the same mes
   const settled = await paid();
   const arrived = message(settled);
   expect(await isWalletDone(settled.orderId)).toBe(false);
-  await acknowledgeSettlement(world, arrived);
-  await acknowledgeSettlement(world, arrived);
-  expect(outcomes).toEqual(['acknowledged', 'duplicate']);
+  await acknowledge(arrived);
+  await acknowledge(arrived);
+  expect(outcomes).toEqual(['acknowledged', 'repeated']);
   expect(await api.payment(settled.orderId)).toMatchObject({ is_wallet_done: 1, acknowledged_events: 1 });
 });
 
 test('When the same bytes come under a new event id, then they are acknowledged once', async () => {
   const settled = await paid();
-  await acknowledgeSettlement(world, message(settled));
-  await acknowledgeSettlement(world, message(settled));
-  expect(outcomes).toEqual(['acknowledged', 'duplicate']);
+  await acknowledge(message(settled));
+  await acknowledge(message(settled));
+  expect(outcomes).toEqual(['acknowledged', 'repeated']);
   expect(await deadLetters(settled.orderId)).toEqual([]);
 });
 
 test('When ten consumers take the same message at once, then it is acknowledged once', async () => {
   const settled = await paid();
   const arrived = message(settled);
-  const results = await Promise.allSettled(
-    Array.from({ length: 10 }, () => acknowledgeSettlement(world, arrived)),
+  await Promise.all(
+    Array.from({ length: 10 }, () => createBatchProcessor(acknowledgementService, deps)([arrived])),
   );
-  // A loser of the race either sees the winner's row or is refused by its key; the loop then repeats the message.
-  expect(results.some(({ status }) => status === 'fulfilled')).toBe(true);
-  expect(outcomes.filter((outcome) => outcome === 'acknowledged')).toEqual(['acknowledged']);
+  expect(await counted()).toMatchObject({ 'acknowledged_events{type="CREDIT"}': 1, repeated_events: 9 });
   expect(await api.payment(settled.orderId)).toMatchObject({ acknowledged_events: 1 });
 });
 
@@ -139,16 +154,16 @@ test.each<[string, (settled: PaymentSettled) => ConsumedMessage, RegExp]>([
   [
     'a key that is not the order',
     (s) => message(s, 1, { key: Buffer.from('other-order') }),
-    /key is not the order id/,
+    /the key is not the value's order id/,
   ],
 ])(
   'When the message is %s, then it is parked with its bytes and the order is not done',
   async (_what, make, error) => {
     const settled = await paid();
     const bad = make(settled);
-    await acknowledgeSettlement(world, bad);
-    await acknowledgeSettlement(world, bad);
-    expect(outcomes).toEqual(['parked', 'duplicate']);
+    await acknowledge(bad);
+    await acknowledge(bad);
+    expect(outcomes).toEqual(['parked', 'repeated']);
     expect(await isWalletDone(settled.orderId)).toBe(false);
     const [row, ...others] = await api.database.administer<Json[]>(
       'SELECT * FROM dead_letters WHERE `offset` = ?',
@@ -180,41 +195,41 @@ test.each<[string, (settled: PaymentSettled) => ConsumedMessage, RegExp]>([
 
 test('When a message of an order is parked, then later ones of the order wait behind it, others do not', async () => {
   const [settled, other] = [await paid(), await paid()];
-  await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk'), headers: {} }));
-  await acknowledgeSettlement(world, message(settled));
-  await acknowledgeSettlement(world, message(other));
+  await acknowledge(message(settled, 1, { value: Buffer.from('junk'), headers: {} }));
+  await acknowledge(message(settled));
+  await acknowledge(message(other));
   expect(outcomes).toEqual(['parked', 'parked', 'acknowledged']);
-  expect((await deadLetters(settled.orderId)).at(-1)?.error).toMatch(/behind the parked message/);
+  expect((await deadLetters(settled.orderId)).at(-1)?.error).toMatch(/waits behind the dead letter/);
 });
 
 test('When another content takes an acknowledged number, then it is parked; what was parked under a number does not count', async () => {
   const settled = await paid();
   const other = { ...settled, settledAt: new Date(settled.settledAt.getTime() + 1) };
-  await acknowledgeSettlement(world, message(settled));
-  await acknowledgeSettlement(world, message(other));
-  await acknowledgeSettlement(world, message(other));
-  await acknowledgeSettlement(world, message(settled));
-  expect(outcomes).toEqual(['acknowledged', 'parked', 'parked', 'duplicate']);
+  await acknowledge(message(settled));
+  await acknowledge(message(other));
+  await acknowledge(message(other));
+  await acknowledge(message(settled));
+  expect(outcomes).toEqual(['acknowledged', 'parked', 'parked', 'repeated']);
   expect((await deadLetters(settled.orderId)).map(({ error }) => error)).toEqual([
-    'event 1 was acknowledged before, with another content',
-    'event 1 was acknowledged before, with another content',
+    'sequence 1 was applied before with other content (last is 1)',
+    'sequence 1 was applied before with other content (last is 1)',
   ]);
 });
 
 test('When another content comes under a known event id, then it is parked whichever comes first, and nothing is lost', async () => {
   const [settled, late] = [await paid(), await paid()];
   const first = message(settled);
-  await acknowledgeSettlement(world, first);
+  await acknowledge(first);
   const forged = { ...message(settled, 1, { value: Buffer.from('junk') }), headers: first.headers };
-  await acknowledgeSettlement(world, forged);
-  await acknowledgeSettlement(world, forged);
+  await acknowledge(forged);
+  await acknowledge(forged);
   const real = message(late);
-  await acknowledgeSettlement(world, {
+  await acknowledge({
     ...message(late, 1, { value: Buffer.from('junk') }),
     headers: real.headers,
   });
-  await acknowledgeSettlement(world, real);
-  expect(outcomes).toEqual(['acknowledged', 'parked', 'duplicate', 'parked', 'parked']);
+  await acknowledge(real);
+  expect(outcomes).toEqual(['acknowledged', 'parked', 'repeated', 'parked', 'parked']);
   const [letter] = await deadLetters(settled.orderId);
   expect(letter).toMatchObject({
     error: `another content has come as event ${first.headers[HEADER.eventId]} before`,
@@ -230,7 +245,7 @@ test('When the value’s order id is none of ours, then it is parked, whatever s
   const settled = await paid();
   for (const orderId of ['주문-1', "o'rder", 'x'.repeat(300)]) {
     const value = encode('wallet.PaymentSettled', { ...settled, orderId });
-    await acknowledgeSettlement(world, message(settled, 1, { value, key: Buffer.from(orderId) }));
+    await acknowledge(message(settled, 1, { value, key: Buffer.from(orderId) }));
   }
   expect(outcomes).toEqual(['parked', 'parked', 'parked']);
 });
@@ -253,40 +268,40 @@ describe('redriving', () => {
       `away-${orderId.slice(0, 36)}`,
       orderId,
     ]);
-    await acknowledgeSettlement(world, message(settled));
+    await acknowledge(message(settled));
     const [letter] = await deadLetters(orderId);
-    await acknowledgeSettlement(world, redriven(settled, letter.id));
+    await acknowledge(redriven(settled, letter.id));
     expect(await statuses(orderId)).toEqual([['OPEN', null]]);
     await api.database.administer('UPDATE payment_events SET order_id = ? WHERE order_id = ?', [
       orderId,
       `away-${orderId.slice(0, 36)}`,
     ]);
-    await acknowledgeSettlement(world, redriven(settled, letter.id));
-    await acknowledgeSettlement(world, redriven(settled, letter.id));
-    expect(outcomes).toEqual(['parked', 'parked', 'acknowledged', 'duplicate']);
+    await acknowledge(redriven(settled, letter.id));
+    await acknowledge(redriven(settled, letter.id));
+    expect(outcomes).toEqual(['parked', 'parked', 'acknowledged', 'repeated']);
     expect(await statuses(orderId)).toEqual([['RESOLVED', 'payment-service']]);
     expect(await isWalletDone(orderId)).toBe(true);
   });
 
   test('When one without a number stands before it, then the redriven message waits until that is closed', async () => {
     const settled = await paid();
-    await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk'), headers: {} }));
-    await acknowledgeSettlement(world, message(settled));
+    await acknowledge(message(settled, 1, { value: Buffer.from('junk'), headers: {} }));
+    await acknowledge(message(settled));
     const [junk, held] = await deadLetters(settled.orderId);
-    await acknowledgeSettlement(world, redriven(settled, held.id));
+    await acknowledge(redriven(settled, held.id));
     expect((await deadLetters(settled.orderId)).map(({ error }) => error)).toEqual([
       'a value of 4 bytes is no Avro frame',
-      `behind the parked message ${junk.id} of the same order`,
+      `waits behind the dead letter ${junk.id} of its order`,
     ]);
     await close(junk.id);
-    await acknowledgeSettlement(world, redriven(settled, held.id));
+    await acknowledge(redriven(settled, held.id));
     expect(outcomes).toEqual(['parked', 'parked', 'parked', 'acknowledged']);
   });
 
   test('When a number was given up by closing its message, then the next one is taken', async () => {
     const settled = await paid();
     const wrong = { ...settled, entries: settled.entries.slice(1) };
-    await acknowledgeSettlement(world, message(wrong));
+    await acknowledge(message(wrong));
     const [letter] = await deadLetters(settled.orderId);
     const { status, body } = await api.cancel(settled.orderId, [settled.entries[0]?.paymentOrderNo ?? 0]);
     expect(status).toBe(200);
@@ -295,7 +310,7 @@ describe('redriving', () => {
       const of = message(settled, 2, { value: encode('wallet.CancellationSettled', value) });
       return { ...of, headers: { ...of.headers, [HEADER.eventType]: 'wallet.CancellationSettled' } };
     };
-    await acknowledgeSettlement(world, debit());
+    await acknowledge(debit());
     await close(letter.id);
     const [, waiting] = await deadLetters(settled.orderId);
     const again = (): ConsumedMessage => {
@@ -303,24 +318,24 @@ describe('redriving', () => {
       return { ...of, headers: { ...of.headers, [HEADER.redriveOf]: waiting.id } };
     };
     // Closed, but its number was not given up: it is still missing.
-    await acknowledgeSettlement(world, again());
+    await acknowledge(again());
     await api.database.administer(
       'UPDATE dead_letters SET closed_from_seq = 1, closed_to_seq = 1 WHERE id = ?',
       [letter.id],
     );
-    await acknowledgeSettlement(world, again());
+    await acknowledge(again());
     expect(outcomes).toEqual(['parked', 'parked', 'parked', 'acknowledged']);
     expect(await api.payment(settled.orderId)).toMatchObject({ is_wallet_done: 1, acknowledged_events: 2 });
   });
 
   test('When its dead letter was closed meanwhile, then a late copy is not taken', async () => {
     const settled = await paid();
-    await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk') }));
+    await acknowledge(message(settled, 1, { value: Buffer.from('junk') }));
     const [junk] = await deadLetters(settled.orderId);
     await close(junk.id);
-    await acknowledgeSettlement(world, redriven(settled, junk.id));
-    await acknowledgeSettlement(world, redriven(settled, junk.id, { value: Buffer.from('junk') }));
-    expect(outcomes).toEqual(['parked', 'duplicate', 'duplicate']);
+    await acknowledge(redriven(settled, junk.id));
+    await acknowledge(redriven(settled, junk.id, { value: Buffer.from('junk') }));
+    expect(outcomes).toEqual(['parked', 'repeated', 'repeated']);
     expect(await isWalletDone(settled.orderId)).toBe(false);
   });
 });
@@ -330,9 +345,7 @@ test('When the registry does not answer, then nothing is parked and nothing hold
   const unavailable = async (): Promise<never> => {
     throw new RegistryUnavailableError('down');
   };
-  await expect(acknowledgeSettlement({ ...world, decode: unavailable }, message(settled))).rejects.toThrow(
-    'down',
-  );
+  await expect(acknowledge(message(settled), { decode: unavailable })).rejects.toThrow('down');
   expect(await deadLetters(settled.orderId)).toEqual([]);
   expect(await isWalletDone(settled.orderId)).toBe(false);
 });
@@ -341,7 +354,7 @@ describe('a cancel’s debit', () => {
   /** A paid and acknowledged order, a cancel of its first line, and what a correct wallet reports of it. */
   async function canceled(): Promise<CancellationSettled> {
     const settled = await paid();
-    await acknowledgeSettlement(world, message(settled));
+    await acknowledge(message(settled));
     const { orderId, entries } = settled;
     expect(await isWalletDone(orderId)).toBe(true);
     const { status, body } = await api.cancel(orderId, [entries[0]?.paymentOrderNo ?? 0]);
@@ -363,7 +376,7 @@ describe('a cancel’s debit', () => {
   test('When a cancel is on its way, then the wallet is not done until its debit is acknowledged', async () => {
     const value = await canceled();
     expect(await isWalletDone(value.orderId)).toBe(false);
-    await acknowledgeSettlement(world, debit(value));
+    await acknowledge(debit(value));
     expect(outcomes).toEqual(['acknowledged']);
     expect(await isWalletDone(value.orderId)).toBe(true);
   });
@@ -373,7 +386,7 @@ describe('a cancel’s debit', () => {
     ['without its line', (value) => ({ ...value, entries: [] }), /no entries/],
   ])('When the debit is %s, then it is parked', async (_what, change, error) => {
     const value = await canceled();
-    await acknowledgeSettlement(world, debit(change(value)));
+    await acknowledge(debit(change(value)));
     expect(outcomes).toEqual(['parked']);
     expect(await isWalletDone(value.orderId)).toBe(false);
     expect((await deadLetters(value.orderId)).at(-1)?.error).toMatch(error);
@@ -385,13 +398,13 @@ describe('a cancel’s debit', () => {
     const { body } = await api.cancel(orderId, [entries[0]?.paymentOrderNo ?? 0]);
     const { cancelId } = body.data;
     const value = { orderId, currency: 'KRW', cancelId, settledAt: new Date(), entries: entries.slice(0, 1) };
-    await acknowledgeSettlement(world, debit(value));
+    await acknowledge(debit(value));
     expect(await counted()).toMatchObject({
       sequence_gaps: 1,
       'parked_events{cause="gap"}': 1,
       reordered_events: 0,
     });
-    await acknowledgeSettlement(world, message(settled));
+    await acknowledge(message(settled));
     expect(await counted()).toMatchObject({
       sequence_gaps: 1,
       reordered_events: 1,
@@ -400,7 +413,7 @@ describe('a cancel’s debit', () => {
     // The redriven one was held: that it is the last is no reordering.
     const [held] = await deadLetters(orderId);
     const again = debit(value);
-    await acknowledgeSettlement(world, {
+    await acknowledge({
       ...again,
       headers: { ...again.headers, [HEADER.redriveOf]: held.id },
     });
@@ -415,22 +428,21 @@ describe('a cancel’s debit', () => {
 test('When a settlement comes twice, then the second is counted as repeated, and neither as a gap or late', async () => {
   const settled = await paid();
   const arrived = message(settled);
-  for (const one of [arrived, arrived, message(settled)]) await acknowledgeSettlement(world, one);
+  for (const one of [arrived, arrived, message(settled)]) await acknowledge(one);
   expect(await counted()).toEqual({
-    'wallet_events{outcome="acknowledged"}': 1,
-    'wallet_events{outcome="duplicate"}': 2,
     'acknowledged_events{type="CREDIT"}': 1,
     repeated_events: 2,
     sequence_gaps: 0,
     reordered_events: 0,
+    transaction_retries: 0,
   });
 });
 
 test('When a message is parked, then it is counted by its cause, and only a missing one is a gap', async () => {
   const settled = await paid();
-  await acknowledgeSettlement(world, message(settled, 1, { value: Buffer.from('junk') }));
-  await acknowledgeSettlement(world, message(settled, 2));
-  await acknowledgeSettlement(world, message({ ...settled, orderId: randomUUID() }));
+  await acknowledge(message(settled, 1, { value: Buffer.from('junk') }));
+  await acknowledge(message(settled, 2));
+  await acknowledge(message({ ...settled, orderId: randomUUID() }));
   const { sequence_gaps: gaps, ...causes } = await counted();
   expect(gaps).toBe(0);
   expect(causes).toMatchObject({

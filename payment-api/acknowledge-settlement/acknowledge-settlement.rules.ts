@@ -1,17 +1,17 @@
 import type { DecodedEvent } from '#contracts/codec';
+import { ORDER_ID } from '#contracts/topics';
 import type { Won } from '#kit/money';
-import { letterBefore, nextSeq, type DeadLetterState } from '#prisma/dead-letters.rules';
+import type { Headed, Problem } from '#messaging/message-service';
+import { envelopeProblems } from '#messaging/read-message';
 
-/** How the order stands that a wallet event speaks of. */
-export interface Standing {
+/** The payment side's own rows of an order. */
+export interface OrderRows {
   paymentEventNo: bigint;
   /** Events published for the order so far. */
   lastEventSeq: number;
   /** Wallet events acknowledged so far; they are numbered densely from 1. */
   acknowledgedEvents: number;
-  lines: ReadonlyMap<number, { sellerNo: number; amount: Won }>;
-  /** Lines of each cancel, by cancel id. */
-  cancels: ReadonlyMap<string, ReadonlySet<number>>;
+  lines: Map<number, { sellerNo: number; amount: Won }>;
 }
 
 export type WalletEvent = Extract<
@@ -19,100 +19,46 @@ export type WalletEvent = Extract<
   { record: 'wallet.PaymentSettled' | 'wallet.CancellationSettled' }
 >;
 
-/**
- * Why an event is parked, in the words of the wallet consumer. `behind`: an earlier event of its order is. `gap`: an
- * earlier one has not arrived. `conflict`: its number was acknowledged with another content, or given up by hand. `refused`: it says other
- * than the order's own rows.
- */
-export type ParkCause =
-  'undecodable' | 'invalid' | 'refused' | 'behind' | 'gap' | 'conflict' | 'unknown_order';
-
-export type Verdict =
-  | {
-      do: 'acknowledge';
-      seq: number;
-      /** A later event of the order had come before this one, and is held. */
-      isLate: boolean;
-    }
-  | { do: 'ignore'; reason: string }
-  | { do: 'park'; cause: ParkCause; reason: string };
-
-/** How a message ended. */
-export type Outcome =
-  | { kind: 'acknowledged'; type: 'CREDIT' | 'DEBIT'; isLate: boolean }
-  | { kind: 'duplicate' }
-  | { kind: 'parked'; cause: ParkCause };
-
-const park = (cause: ParkCause, reason: string): Verdict => ({ do: 'park', cause, reason });
-
-/** What became of the order's messages so far. */
-export interface Past {
-  /** The order's, whatever their status. */
-  deadLetters: readonly DeadLetterState[];
-  /** The one that this message redrives. */
-  own: DeadLetterState | undefined;
-  /** Hashes of what was acknowledged, by `{orderId}#{seq}`. */
-  acknowledgedHashes: ReadonlyMap<string, ReadonlySet<string>>;
-}
-
-/**
- * What a wallet event means for its order. Pure.
- *
- * What the wallet says is checked against the order's own lines: a settlement of other amounts or other sellers is a
- * defect that must not be acknowledged.
- */
-export function judge(
-  event: WalletEvent,
-  { eventSeq: seq, payloadHash }: { eventSeq: number | null; payloadHash: string },
-  standing: Standing | undefined,
-  { deadLetters, own, acknowledgedHashes }: Past,
-): Verdict {
+/** Is it an event of the wallet's, and does its envelope say the same? Pure. */
+export function readWalletEvent(headed: Headed, event: DecodedEvent): WalletEvent | Problem {
+  if (event.record !== 'wallet.PaymentSettled' && event.record !== 'wallet.CancellationSettled')
+    return { cause: 'invalid', reason: `${event.record} does not belong on this topic` };
   const { orderId } = event.value;
-  if (standing === undefined) return park('unknown_order', `unknown order ${orderId}`);
-  if (seq === null) return park('invalid', 'no usable aggregateSeq header');
-  if (seq <= standing.acknowledgedEvents) {
-    return acknowledgedHashes.get(`${orderId}#${seq}`)?.has(payloadHash) === true
-      ? { do: 'ignore', reason: `event ${seq} was acknowledged before` }
-      : park('conflict', `event ${seq} was acknowledged before, with another content`);
-  }
-  const due = nextSeq(standing.acknowledgedEvents, deadLetters);
-  if (seq < due) return park('conflict', `event ${seq} was given up by hand (due is ${due})`);
-  const before = letterBefore(seq, own, deadLetters);
-  if (before !== undefined) return park('behind', `behind the parked message ${before.id} of the same order`);
-  if (seq > due) return park('gap', `event ${seq} after ${standing.acknowledgedEvents}: ${due} is missing`);
-  if (seq > standing.lastEventSeq)
-    return park('invalid', `event ${seq}, but only ${standing.lastEventSeq} were published`);
-  const problem = problemOfEntries(event, standing);
-  if (problem !== undefined) return park('refused', problem);
-  // What is redriven was held itself: that it comes behind a later one is no reordering of the topic.
-  const isLate =
-    own === undefined &&
-    deadLetters.some(({ status, seq: held }) => status !== 'RESOLVED' && (held ?? 0) > seq);
-  return { do: 'acknowledge', seq, isLate };
+  const problems = [
+    ...envelopeProblems(headed, event.record, orderId),
+    ...(ORDER_ID.test(orderId) ? [] : ['the order id is malformed']),
+  ];
+  return problems.length === 0 ? event : { cause: 'invalid', reason: problems.join('; ') };
 }
 
-/** @returns what is wrong with it */
-function problemOfEntries(event: WalletEvent, standing: Standing): string | undefined {
-  for (const { paymentOrderNo, sellerNo, amount } of event.value.entries) {
-    const line = standing.lines.get(paymentOrderNo);
-    if (line === undefined || line.sellerNo !== sellerNo || line.amount !== amount) {
-      return `entry ${paymentOrderNo} (seller ${sellerNo}, ${amount} won) is no line of the order`;
-    }
+/**
+ * Compares what the wallet has settled with the order's own lines: a settlement of other amounts, sellers or lines is a
+ * defect that must not be acknowledged. Pure.
+ *
+ * @param cancelLines lines of the cancel that the event names, when it is one of this order's that has succeeded
+ */
+export function problemOfEntries(
+  event: WalletEvent,
+  order: OrderRows,
+  cancelLines: ReadonlySet<number> | undefined,
+): Problem | undefined {
+  const refused = (reason: string): Problem => ({ cause: 'refused', reason });
+  const { entries } = event.value;
+  for (const { paymentOrderNo, sellerNo, amount } of entries) {
+    const line = order.lines.get(paymentOrderNo);
+    if (line === undefined || line.sellerNo !== sellerNo || line.amount !== amount)
+      return refused(`entry ${paymentOrderNo} (seller ${sellerNo}, ${amount} won) is no line of the order`);
   }
-  const settled = new Set(event.value.entries.map((entry) => entry.paymentOrderNo));
-  if (settled.size === 0 || settled.size !== event.value.entries.length) {
-    return 'no entries, or one of them twice';
-  }
-  const isWhole = settled.size === standing.lines.size;
-  if (event.record === 'wallet.PaymentSettled' && !isWhole) {
-    return `${event.value.entries.length} of ${standing.lines.size} lines were settled`;
-  }
-  if (event.record === 'wallet.CancellationSettled') {
-    const { cancelId } = event.value;
-    const lines = standing.cancels.get(cancelId);
-    if (lines === undefined) return `unknown cancel ${cancelId}`;
-    if (settled.size !== lines.size || [...settled].some((no) => !lines.has(no)))
-      return `cancel ${cancelId} is of other lines than were settled`;
-  }
-  return undefined;
+  const settled = new Set(entries.map((entry) => entry.paymentOrderNo));
+  if (settled.size === 0 || settled.size !== entries.length)
+    return refused('no entries, or one of them twice');
+  if (event.record === 'wallet.PaymentSettled')
+    return settled.size === order.lines.size
+      ? undefined
+      : refused(`${entries.length} of ${order.lines.size} lines were settled`);
+  const { cancelId } = event.value;
+  if (cancelLines === undefined) return { cause: 'unknown_cancel', reason: `unknown cancel ${cancelId}` };
+  return settled.size === cancelLines.size && [...settled].every((no) => cancelLines.has(no))
+    ? undefined
+    : refused(`cancel ${cancelId} is of other lines than were settled`);
 }

@@ -1,12 +1,12 @@
+import type { Due } from '#messaging/message-service';
 import type { Departure } from '#prisma/outbox';
 import type { LedgerLine } from './ledger.rules';
-import type { Verdict } from './sequence.rules';
-
-type Settled = Extract<Verdict, { kind: 'settle' }>;
+import type { Booking } from './payment-event.rules';
 
 /** What the payment side is told: every line with its place in its wallet's chain. */
 export function settledDeparture(
-  { booking, event, seqOut }: Settled,
+  { content: booking, traceparent }: Due<Booking>,
+  seqOut: number,
   lines: readonly LedgerLine[],
   eventId: string,
   now: Date,
@@ -25,7 +25,7 @@ export function settledDeparture(
     topic: 'wallet',
     aggregateId: orderId,
     seq: seqOut,
-    traceparent: event.traceparent,
+    traceparent,
   } as const;
   if (booking.type === 'CREDIT') {
     const record = 'wallet.PaymentSettled';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { wonToDecimalText, WON_MAX, type Won } from '#kit/money';
+import { UnprocessableError } from '#messaging/message-service';
 import type { Booking } from './payment-event.rules';
 
 /** A wallet with the head of its chain of ledger lines. */
@@ -28,11 +29,6 @@ export interface LedgerLine {
   idempotencyKey: string;
   lineHash: string;
   createdAt: Date;
-}
-
-/** The booking can never be made, however often it is tried. */
-export class UnbookableError extends Error {
-  override readonly name = 'UnbookableError';
 }
 
 /** UTC as MySQL prints a DATETIME(3): "2026-01-31 09:00:00.000". */
@@ -69,7 +65,7 @@ export function lineHash(previousHash: string, line: Omit<LedgerLine, 'lineHash'
  *
  * @param wallets by seller number: a line is its seller's, and the seller's wallet has a number of its own
  * @returns the lines of each booking, and every wallet that has changed, by seller number
- * @throws UnbookableError when a balance would exceed DECIMAL(15,2)
+ * @throws UnprocessableError when a balance would exceed DECIMAL(15,2)
  */
 export function book(
   bookings: readonly { eventId: string; booking: Booking }[],
@@ -84,7 +80,7 @@ export function book(
       if (head === undefined) throw new Error(`the wallet of seller ${sellerNo} was not locked`);
       const balanceAfter = booking.type === 'CREDIT' ? head.balance + amount : head.balance - amount;
       if (balanceAfter > WON_MAX || balanceAfter < -WON_MAX)
-        throw new UnbookableError(`the balance of seller ${sellerNo} would be ${balanceAfter}`);
+        throw new UnprocessableError(`the balance of seller ${sellerNo} would be ${balanceAfter}`);
       const columns = {
         walletNo: head.walletNo,
         walletSeq: head.lastSeq + 1,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { sumWon, WON_MAX } from '#kit/money';
-import { book, lineHash, UnbookableError, type WalletHead } from './ledger.rules';
+import { UnprocessableError } from '#messaging/message-service';
+import { book, lineHash, type WalletHead } from './ledger.rules';
 import type { Booking } from './payment-event.rules';
 
 const NOW = new Date('2026-03-01T09:30:00.007Z');
@@ -108,7 +109,7 @@ describe('booking a batch', () => {
     const share = { paymentOrderNo: 1, sellerNo: 1, amount: 1n, idempotencyKey: 'k' };
     const credit: Booking = { type: 'CREDIT', orderId: 'o', currency: 'KRW', shares: [share] };
     const full = new Map([[1, wallet(1, { balance: WON_MAX })]]);
-    expect(() => book([{ eventId: 'e', booking: credit }], full, NOW)).toThrow(UnbookableError);
+    expect(() => book([{ eventId: 'e', booking: credit }], full, NOW)).toThrow(UnprocessableError);
   });
 
   it('When a wallet was not locked, then booking stops instead of guessing one', () => {

@@ -174,7 +174,7 @@ describe('parking', () => {
     const cancel = canceled(value, value.lines);
     await handle([canceledMessage(cancel, 2)]);
     const [letter] = await lettersOf(value.orderId);
-    expect(letter?.error).toMatch(/^held: sequence 2 arrived, but 1 is missing/);
+    expect(letter?.error).toMatch(/^sequence 2 arrived, but 1 is missing/);
     expect(await handle.registry.getSingleMetricAsString('wallet_sequence_gaps_total')).toMatch(/ 1$/);
 
     await handle([confirmedMessage(value)]);

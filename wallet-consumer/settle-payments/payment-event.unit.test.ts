@@ -1,11 +1,12 @@
 import * as fc from 'fast-check';
 import { sumWon } from '#kit/money';
-import { readBooking, readHeaders } from './payment-event.rules';
+import { headedOf } from '#messaging/read-message';
+import { readBooking } from './payment-event.rules';
 
 const ID = '00000000-0000-7000-8000-000000000001';
 
 const arriving = (orderId: string) =>
-  readHeaders({
+  headedOf({
     topic: 'payment',
     partition: 3,
     offset: 9n,
@@ -34,7 +35,7 @@ describe('reading a payment event', () => {
     fc.assert(
       fc.property(amounts, (drawn) => {
         const content = readBooking(arriving('order-1'), confirmed(drawn, sumWon(drawn)));
-        expect('booking' in content && content.booking.shares.map((share) => share.amount)).toEqual(drawn);
+        expect('shares' in content && content.shares.map((share) => share.amount)).toEqual(drawn);
       }),
     );
   });
@@ -43,14 +44,14 @@ describe('reading a payment event', () => {
     fc.assert(
       fc.property(amounts, fc.bigInt({ min: 1n, max: 1_000n }), fc.boolean(), (drawn, by, isMore) => {
         const total = isMore ? sumWon(drawn) + by : sumWon(drawn) - by;
-        expect(readBooking(arriving('order-1'), confirmed(drawn, total))).toHaveProperty('problem');
+        expect(readBooking(arriving('order-1'), confirmed(drawn, total))).toHaveProperty('reason');
       }),
     );
   });
 
   it('When several things are wrong, then all of them are said', () => {
     const content = readBooking(arriving('order-2'), confirmed([0n, 5n], 7n));
-    expect('problem' in content && content.problem.split('; ')).toEqual([
+    expect('reason' in content && content.reason.split('; ')).toEqual([
       "the key is not the value's order id",
       'payment order 1 has the amount 0',
       'the lines sum to 5, the event says 7',
@@ -61,14 +62,14 @@ describe('reading a payment event', () => {
     ['no lines', confirmed([], 0n)],
     ['too many lines', confirmed(Array<bigint>(1_001).fill(1n), 1_001n)],
   ])('When there are %s, then it is not booked', (_title, event) => {
-    expect(readBooking(arriving('order-1'), event)).toHaveProperty('problem');
+    expect(readBooking(arriving('order-1'), event)).toHaveProperty('reason');
   });
 
   it('When a payment order stands in two lines, then it is not booked', () => {
     const event = confirmed([1n, 1n], 2n);
     for (const line of event.value.lines) line.paymentOrderNo = 1;
     expect(readBooking(arriving('order-1'), event)).toMatchObject({
-      problem: expect.stringContaining('two lines') as unknown,
+      reason: expect.stringContaining('two lines') as unknown,
     });
   });
 });
@@ -78,7 +79,7 @@ describe('reading headers', () => {
     const text = fc.string({ unit: 'binary', maxLength: 400 });
     fc.assert(
       fc.property(fc.dictionary(text, text), text, text, text, (others, id, aggregateSeq, key) => {
-        const read = readHeaders({
+        const read = headedOf({
           topic: 'payment',
           partition: 3,
           offset: 9n,
@@ -86,8 +87,8 @@ describe('reading headers', () => {
           value: null,
           headers: { ...others, id, aggregateSeq },
         });
-        expect(read.eventId).toMatch(/^(payment:3:9|[0-9a-f-]{36})$/);
-        expect(read.orderId ?? '').toMatch(/^[\x21-\x7e]{0,300}$/);
+        expect(read.arrival.eventId).toMatch(/^(payment:3:9|[0-9a-f-]{36})$/);
+        expect(read.arrival.aggregateId ?? '').toMatch(/^[\x21-\x7e]{0,300}$/);
       }),
     );
   });

@@ -38,8 +38,8 @@ describe('what comes twice', () => {
     expect(await balance(a)).toBe('500.00');
     const letters = await lettersOf(value.orderId);
     expect(letters.map((letter) => letter.error)).toEqual([
-      expect.stringContaining('another content'),
-      expect.stringContaining('another content'),
+      expect.stringContaining('with other content'),
+      expect.stringContaining('with other content'),
     ]);
   });
 

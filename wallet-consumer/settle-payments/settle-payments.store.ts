@@ -1,7 +1,15 @@
 import { wonFromText, wonToDecimalText } from '#kit/money';
 import { Prisma, type Reader, type Tx } from '#prisma/database';
 import { toDatetimeText, type LedgerLine, type WalletHead } from './ledger.rules';
-import { shareKey, type OrderProgress } from './sequence.rules';
+
+/** How far an order has come: its last event, and the last answer to the payment side. */
+export interface OrderProgress {
+  lastSeqIn: number;
+  lastSeqOut: number;
+}
+
+export const shareKey = (orderId: string, paymentOrderNo: number, sellerNo: number): string =>
+  `${orderId}#${paymentOrderNo}#${sellerNo}`;
 
 // Rows are handed over as one JSON document (JSON_TABLE): the statement's text stays the same for every
 // batch size, and no batch meets MySQL's limit of 65,535 placeholders.
@@ -42,55 +50,58 @@ export async function saveOrders(
     ON DUPLICATE KEY UPDATE last_seq_in = new.last_seq_in, last_seq_out = new.last_seq_out`;
 }
 
-/** Which of these sellers exist, and whether they have a wallet yet. */
-export async function findSellers(
-  db: Reader,
+/** Gives sellers a wallet, and locks it. Another consumer may have been faster: that is no error. */
+export async function createWallets(
+  tx: Tx,
   sellerNos: readonly number[],
-): Promise<Map<number, { hasWallet: boolean }>> {
-  if (sellerNos.length === 0) return new Map();
-  const rows = await db.query<{ seller_no: bigint; wallet_no: bigint | null }>`
-    SELECT sellers.no AS seller_no, wallets.no AS wallet_no
-    FROM sellers LEFT JOIN wallets ON wallets.seller_no = sellers.no
-    WHERE sellers.no IN (${Prisma.join([...sellerNos])})`;
-  return new Map(rows.map((row) => [toNumber(row.seller_no), { hasWallet: row.wallet_no !== null }]));
-}
-
-/** Gives sellers an empty wallet. Another consumer may have been faster: that is no error. */
-export async function createWallets(tx: Tx, sellerNos: readonly number[]): Promise<void> {
-  if (sellerNos.length === 0) return;
+): Promise<Map<number, WalletHead | null>> {
   const rows = [...sellerNos].sort((a, b) => a - b).map((sellerNo) => Prisma.sql`(${sellerNo})`);
-  await tx.execute`
-    INSERT INTO wallets (seller_no) VALUES ${Prisma.join(rows)} ON DUPLICATE KEY UPDATE no = wallets.no`;
+  const [, wallets] = await Promise.all([
+    tx.execute`
+      INSERT INTO wallets (seller_no) VALUES ${Prisma.join(rows)} ON DUPLICATE KEY UPDATE no = wallets.no`,
+    lockWallets(tx, sellerNos),
+  ]);
+  return wallets;
 }
 
-/** Locks wallets in the order of their sellers' numbers, the one order in which everybody locks them. */
-export async function lockWallets(tx: Tx, sellerNos: readonly number[]): Promise<Map<number, WalletHead>> {
+interface WalletRow {
+  seller_no: bigint;
+  no: bigint | null;
+  balance: string;
+  last_seq: bigint;
+  last_hash: string;
+  updated_at: Date;
+}
+
+/**
+ * Locks the wallets of these sellers in the order of the sellers' numbers, in which every consumer locks them.
+ *
+ * @returns by seller number; `null` for a seller without a wallet, nothing for a seller that does not exist
+ */
+export async function lockWallets(
+  tx: Tx,
+  sellerNos: readonly number[],
+): Promise<Map<number, WalletHead | null>> {
   if (sellerNos.length === 0) return new Map();
   const sorted = [...sellerNos].sort((a, b) => a - b);
-  const rows = await tx.query<{
-    no: bigint;
-    seller_no: bigint;
-    balance: string;
-    last_seq: bigint;
-    last_hash: string;
-    updated_at: Date;
-  }>`
-    SELECT no, seller_no, balance, last_seq, last_hash, updated_at FROM wallets FORCE INDEX (wallets_seller_no_key)
-    WHERE seller_no IN (${Prisma.join(sorted)}) ORDER BY seller_no FOR UPDATE`;
-  return new Map(
-    rows.map((row) => [
-      toNumber(row.seller_no),
-      {
+  const rows = await tx.query<WalletRow>`
+    SELECT s.no AS seller_no, w.no, w.balance, w.last_seq, w.last_hash, w.updated_at
+    FROM sellers s FORCE INDEX (PRIMARY) LEFT JOIN wallets w ON w.seller_no = s.no
+    WHERE s.no IN (${Prisma.join(sorted)}) ORDER BY s.no FOR UPDATE OF w`;
+  return new Map(rows.map((row) => [toNumber(row.seller_no), headOf(row)]));
+}
+
+const headOf = (row: WalletRow): WalletHead | null =>
+  row.no === null
+    ? null
+    : {
         walletNo: toNumber(row.no),
         sellerNo: toNumber(row.seller_no),
         balance: wonFromText(row.balance),
         lastSeq: toNumber(row.last_seq),
         lastHash: row.last_hash,
-        lastAt: toNumber(row.last_seq) === 0 ? null : row.updated_at,
-      },
-    ]),
-  );
-}
+        lastAt: row.last_seq === 0n ? null : row.updated_at,
+      };
 
 /** @throws a duplicate-key error when a share was booked before: nothing of the batch holds then. */
 export async function insertLines(tx: Tx, lines: readonly LedgerLine[]): Promise<void> {

@@ -14,7 +14,6 @@ import { sumWon } from '#kit/money';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { lineHash } from './ledger.rules';
 import { createSettlementConsumer } from './settle-payments.consumer';
-import { createSettlementMetrics } from './settle-payments.metrics';
 import { insertLines } from './settle-payments.store';
 import { inTransaction } from '#prisma/transaction';
 
@@ -133,17 +132,19 @@ export function useSettlements() {
     /** The consumer's handler as `wallet.main.ts` makes it; `over` replaces parts of its world. */
     consumer: (over: Partial<Parameters<typeof createSettlementConsumer>[0]> = {}) => {
       const registry = new Registry();
-      const handle = createSettlementConsumer({
-        db: test.db,
-        encode,
-        decode,
-        clock: async () => NOW,
-        ids: systemIds,
-        transactionTimeoutMs: 10_000,
-        metrics: createSettlementMetrics(registry),
-        log: createLog('test', 'silent'),
-        ...over,
-      });
+      const handle = createSettlementConsumer(
+        {
+          db: test.db,
+          encode,
+          decode,
+          clock: async () => NOW,
+          ids: systemIds,
+          transactionTimeoutMs: 10_000,
+          log: createLog('test', 'silent'),
+          ...over,
+        },
+        registry,
+      );
       return Object.assign(handle, { registry });
     },
 
