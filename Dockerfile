@@ -21,5 +21,5 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 USER node
 # launch/services.ts starts the processes with the same flags; a test compares them.
-ENTRYPOINT ["node", "--max-old-space-size=128", "--max-semi-space-size=2"]
+ENTRYPOINT ["node", "--max-old-space-size=128", "--max-semi-space-size=8"]
 CMD ["dist/payment-api/server.main.js"]

@@ -88,10 +88,18 @@ function messageFor(req: Request, refusal: Refusal): string {
 }
 
 const DEPENDENCY_RETRY_AFTER_S = 5;
+const OVERLOAD_RETRY_AFTER_S = 1;
+const never = (): boolean => false;
 
-function refusalOf(error: unknown, isDependencyDown: (error: unknown) => boolean): Refusal {
+function refusalOf(
+  error: unknown,
+  { isOverload = never, isDependencyDown = never }: Pick<HttpAppOptions, 'isOverload' | 'isDependencyDown'>,
+): Refusal {
   if (error instanceof Refusal) return error;
   const internal = String(error);
+  if (isOverload(error)) {
+    return new Refusal('PEC0014', { internal, retryAfterSeconds: OVERLOAD_RETRY_AFTER_S });
+  }
   if (isDependencyDown(error)) {
     return new Refusal('PEC0014', { internal, retryAfterSeconds: DEPENDENCY_RETRY_AFTER_S });
   }
@@ -101,11 +109,12 @@ function refusalOf(error: unknown, isDependencyDown: (error: unknown) => boolean
 
 /** The one place where a refusal becomes an answer; whatever else was thrown is PEC9999 and says nothing. */
 const answerErrors =
-  (isDependencyDown: (error: unknown) => boolean): ErrorRequestHandler =>
+  (options: Pick<HttpAppOptions, 'isOverload' | 'isDependencyDown'>): ErrorRequestHandler =>
   (error: unknown, req, res, next) => {
     if (res.headersSent) return next(error);
-    const refusal = refusalOf(error, isDependencyDown);
-    if (refusal.http >= 500) req.log.error({ err: error, errorCode: refusal.code }, 'request failed');
+    const refusal = refusalOf(error, options);
+    if (refusal.http >= 500 && !(options.isOverload ?? never)(error))
+      req.log.error({ err: error, errorCode: refusal.code }, 'request failed');
     else req.log.info({ errorCode: refusal.code, reason: refusal.details.internal }, 'request refused');
     if (refusal.details.retryAfterSeconds !== undefined)
       res.set('Retry-After', String(refusal.details.retryAfterSeconds));
@@ -143,6 +152,8 @@ export interface HttpAppOptions {
   /** Addresses or networks whose X-Forwarded-For is believed; nobody's by default. */
   trustedProxies?: readonly string[];
   contentSecurityPolicy?: Record<string, string[]>;
+  /** Tells work that was turned away before it began: 503 PEC0014, to be repeated soon. */
+  isOverload?: (error: unknown) => boolean;
   /** Tells errors of what the process depends on from its own: 503 PEC0014 instead of 500 PEC9999. */
   isDependencyDown?: (error: unknown) => boolean;
   routes: (app: Express) => void;
@@ -211,7 +222,7 @@ export function createHttpApp(options: HttpAppOptions): Express {
   app.use(() => {
     throw new Refusal('PEC0013');
   });
-  app.use(answerErrors(options.isDependencyDown ?? (() => false)));
+  app.use(answerErrors(options));
   return app;
 }
 

@@ -3,7 +3,7 @@ import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'p
 export type { Logger } from 'pino';
 
 /** Credentials, and what is a card holder's: none of it reaches a log line, whatever object is logged. */
-const SECRET_NAMES = [
+const SECRET_NAMES = new Set([
   'authorization',
   'cookie',
   'password',
@@ -19,13 +19,29 @@ const SECRET_NAMES = [
   'customerEmail',
   'customerName',
   'customerMobilePhone',
-];
+]);
 const DEPTH_MAX = 4;
 
-/** `name`, `*.name`, `*.*.name` …: pino redacts by path. */
-const REDACTED_PATHS = SECRET_NAMES.flatMap((name) =>
-  Array.from({ length: DEPTH_MAX }, (_unused, depth) => `${'*.'.repeat(depth)}${name}`),
-);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !(value instanceof Date);
+
+/**
+ * The fields of a log line without secrets, which are looked for in nested objects, too. pino's own redaction goes by paths,
+ * and costs more per line than all the rest of logging.
+ */
+function redacted(fields: Record<string, unknown>, depth = 1): Record<string, unknown> {
+  let copy: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(fields)) {
+    const shown = SECRET_NAMES.has(name)
+      ? '[redacted]'
+      : isObject(value) && !(value instanceof Error) && depth < DEPTH_MAX
+        ? redacted(value, depth + 1)
+        : value;
+    if (shown !== value)
+      (copy ??= Array.isArray(fields) ? ([...fields] as never) : { ...fields })[name] = shown;
+  }
+  return copy ?? fields;
+}
 
 /**
  * A JSON logger of one process (pino). `service` stands in every line.
@@ -41,8 +57,8 @@ export function createLog(
     level,
     base: { service, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
+    formatters: { level: (label) => ({ level: label }), log: (fields) => redacted(fields) },
+    serializers: { err: (error: Error) => redacted({ ...pino.stdSerializers.err(error) }) },
   };
   return pino(options, destination);
 }

@@ -116,7 +116,7 @@ test('Every kind of poison parks alone on the topic payment, and what is paid ar
     [/there is no seller 987654321/, of(event({ orderId: randomUUID(), ...line(987_654_321, 5n) }))],
     [/has the amount 0/, of(event({ orderId: randomUUID(), totalAmount: 0n, ...line(1, 0n) }))],
     [/has the amount -5/, of(event({ orderId: randomUUID(), totalAmount: -5n, ...line(1, -5n) }))],
-    [/taken by another content/, of(event({ orderId: settled }))],
+    [/applied before with other content/, of(event({ orderId: settled }))],
     [/no value/, of(event({ orderId: randomUUID() }), { value: null, headers: {} })],
     [/not an Avro frame/, { key: `megabyte-${randomUUID()}`, value: Buffer.alloc(1_000_000, 0x41) }],
   ];

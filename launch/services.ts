@@ -28,8 +28,8 @@ export const SERVICES: Record<ServiceName, ServiceKind> = {
   api: { title: 'payment API', script: 'payment-api/server.main.js', portVariable: 'PAYMENT_API_PORT' },
 };
 
-/** Small heaps and young generations: a service holds rows and batches, not data sets. The Dockerfile has the same. */
-export const NODE_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2'];
+/** Small heaps and a small young generation: a service holds rows and batches, not data sets. The Dockerfile has the same. */
+export const NODE_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=8'];
 
 const READY_TIMEOUT_MS = 45_000;
 const READY_POLL_MS = 50;

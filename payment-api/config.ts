@@ -3,6 +3,7 @@ import { ADMIN_KEY_CHARACTERS_MIN } from '#kit/admin';
 import { clientShape, ConfigError, list, port, positiveInt, readConfig } from '#kit/config';
 import { kafkaShape, type KafkaSettings } from '#kit/kafka.config';
 import { databaseUrl } from '#prisma/config';
+import type { Admission } from './payment/admission';
 import { askingMaxMs } from './payment/asking.rules';
 
 const DEFAULT_ADMIN_KEY = 'dev-admin-key';
@@ -29,6 +30,8 @@ const shape = z.object({
   BIND_HOST: z.string().default('127.0.0.1'),
   PAYMENT_API_PORT: port(8080),
   PAYMENT_DATABASE_CONNECTIONS: positiveInt(10),
+  CHECKOUT_WAITING_MAX: positiveInt(10),
+  CONFIRM_WAITING_MAX: positiveInt(40),
   ADMIN_API_KEYS: list(DEFAULT_ADMIN_KEY),
   PSP_WINDOW_URL: z.url({ protocol: /^https?$/ }).optional(),
   TOSS_CLIENT_KEY: z.string().optional(),
@@ -55,6 +58,7 @@ export interface ServerConfig {
   port: number;
   databaseUrl: string;
   databaseConnections: number;
+  admission: Admission;
   adminKeys: string[];
   psp: PspConfig;
   claimLeaseMs: number;
@@ -130,6 +134,10 @@ export function serverConfig(env: NodeJS.ProcessEnv = process.env): ServerConfig
     port: config.PAYMENT_API_PORT,
     databaseUrl: databaseUrl('paymentApi', env),
     databaseConnections: config.PAYMENT_DATABASE_CONNECTIONS,
+    admission: {
+      checkoutWaitingMax: config.CHECKOUT_WAITING_MAX,
+      confirmWaitingMax: config.CONFIRM_WAITING_MAX,
+    },
     adminKeys: config.ADMIN_API_KEYS,
     ...asking,
     pspBreakerOpenMs: config.PSP_BREAKER_OPEN_MS,

@@ -94,6 +94,7 @@ class Run {
       db: database.db,
       psp,
       pspGate: () => undefined,
+      admission: { checkoutWaitingMax: 1_000, confirmWaitingMax: 1_000 },
       encode,
       ids: systemIds,
       clock: systemClock,

@@ -201,6 +201,7 @@ export async function startTestApi(
     clock: systemClock,
     // The breaker has tests of its own; here a PSP in trouble stays reachable.
     pspGate: () => undefined,
+    admission: { checkoutWaitingMax: 1_000, confirmWaitingMax: 1_000 },
     rateLimitPerMinute: 0,
     pspPauseMs: 5,
     cancelSpacingMs: CANCEL_INTERVAL_MS,

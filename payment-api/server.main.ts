@@ -6,7 +6,7 @@ import { OWN_PAGES_POLICY } from '#kit/pages';
 import { runService } from '#kit/process';
 import { openDatabase, pingDatabase, SERVICE_LIMITS } from '#prisma/database';
 import { loadSchemaIds } from '#prisma/event-schemas';
-import { closeDatabase, isDatabaseUnavailable } from '#prisma/transaction';
+import { closeDatabase, isDatabaseUnavailable, OverloadedError } from '#prisma/transaction';
 import { createEncoder } from '#contracts/codec';
 import { CANCEL_SPACING_MS, serverConfig } from './config';
 import { paymentRoutes } from './routes';
@@ -29,6 +29,7 @@ runService(
       db,
       psp: breaker.psp,
       pspGate: breaker.gate,
+      admission: config.admission,
       rateLimitPerMinute: config.rateLimitPerMinute,
       encode: createEncoder(await loadSchemaIds(db)),
       ids: systemIds,
@@ -43,6 +44,7 @@ runService(
     const app = createHttpApp({
       log,
       readiness: { database: () => pingDatabase(db) },
+      isOverload: (error) => error instanceof OverloadedError,
       isDependencyDown: isDatabaseUnavailable,
       trustedProxies: config.trustedProxies,
       metrics: () => {

@@ -66,12 +66,14 @@ export interface PoolLimits {
   answerTimeoutMs?: number;
 }
 
+type LimitedPoolConfig = PoolConfig & { connectionLimit: number; acquireTimeout: number };
+
 /** Options of a pool of at most `connectionsMax` connections. */
 export function poolOptions(
   databaseUrl: string,
   connectionsMax: number,
   { acquireTimeoutMs = 5_000, answerTimeoutMs = 0 }: PoolLimits = {},
-): PoolConfig {
+): LimitedPoolConfig {
   return {
     ...connectionOptions(databaseUrl),
     connectionLimit: connectionsMax,
@@ -88,7 +90,7 @@ export function transactionPoolOptions(
   databaseUrl: string,
   connectionsMax: number,
   limits: PoolLimits = {},
-): PoolConfig {
+): LimitedPoolConfig {
   const options = poolOptions(databaseUrl, connectionsMax, limits);
   return {
     ...options,

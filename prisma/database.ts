@@ -2,6 +2,7 @@ import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import type { UpsertResult } from 'mariadb';
 import { poolOptions, transactionPoolOptions, type PoolLimits } from './connection';
 import { Prisma, PrismaClient } from './generated/client';
+import { LazyPool } from './lazy-pool';
 import { TransactionPool } from './transaction-pool';
 
 export { Prisma } from './generated/client';
@@ -23,38 +24,45 @@ export interface Tx extends Reader {
 }
 
 /**
- * MySQL under one user. Prisma's models read what pages, lists and operators ask for; `inTransaction` writes. The two have
- * pools of their own, so that slow reads cannot take the connections that payments are written with.
+ * MySQL under one user. `query` and Prisma's models read; `inTransaction` and `execute` write. The two have connections of
+ * their own, so that slow reads cannot take those that payments are written with.
  */
 export class Database extends PrismaClient implements Reader {
   readonly transactions: TransactionPool;
+  readonly reads: LazyPool;
 
   constructor(databaseUrl: string, connectionsMax: number, limits: PoolLimits) {
-    const reads = poolOptions(databaseUrl, connectionsMax, limits);
-    // Text protocol: the adapter would prepare and close every statement.
-    super({ adapter: new PrismaMariaDb(reads, { useTextProtocol: true }) });
+    const reads = new LazyPool(poolOptions(databaseUrl, connectionsMax, limits));
+    super({
+      adapter: {
+        provider: 'mysql',
+        adapterName: '@prisma/adapter-mariadb',
+        // Text protocol: the adapter would prepare and close every statement.
+        connect: () => new PrismaMariaDb(reads.get(), { useTextProtocol: true }).connect(),
+      },
+    });
+    this.reads = reads;
     this.transactions = new TransactionPool(transactionPoolOptions(databaseUrl, connectionsMax, limits));
   }
 
-  query<Row>(text: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<Row[]> {
-    return runAlone<Row[]>(this.transactions, sqlOf(text, values));
+  query<Row>(text: TemplateStringsArray | Prisma.Sql, ...parameters: unknown[]): Promise<Row[]> {
+    const { sql, values } = sqlOf(text, parameters);
+    return this.reads.get().query<Row[]>(sql, values);
   }
 
   /** One statement that is a transaction by itself. @returns as `Tx.execute` */
-  async execute(text: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<number> {
-    const { affectedRows } = await runAlone<UpsertResult>(this.transactions, sqlOf(text, values));
-    return affectedRows;
+  execute(text: TemplateStringsArray | Prisma.Sql, ...parameters: unknown[]): Promise<number> {
+    const { sql, values } = sqlOf(text, parameters);
+    return this.transactions.run(async (connection) => {
+      const [result] = await connection.query<[UpsertResult]>(`${sql};\nCOMMIT`, values);
+      return result.affectedRows;
+    });
   }
 
   override async $disconnect(): Promise<void> {
-    await Promise.all([this.transactions.end(), super.$disconnect()]);
+    await super.$disconnect();
+    await Promise.all([this.transactions.end(), this.reads.end()]);
   }
-}
-
-async function runAlone<T>({ connections }: TransactionPool, { sql, values }: Prisma.Sql): Promise<T> {
-  // The session has no autocommit.
-  const [result] = await connections.query<[T]>(`${sql};\nCOMMIT`, values);
-  return result;
 }
 
 /** A tagged template's parts, or a statement that was composed before, as one statement. */
@@ -78,4 +86,16 @@ export const SERVICE_LIMITS: PoolLimits = { answerTimeoutMs: 30_000 };
 /** @throws when MySQL does not answer. For readiness checks. */
 export async function pingDatabase(db: Database): Promise<void> {
   await db.query`SELECT 1`;
+}
+
+/** Rows of an INSERT: `(…), (…)`, every value escaped by the driver. @throws Error for no rows */
+export function valuesOf(rows: readonly (readonly unknown[])[]): Prisma.Sql {
+  const [first] = rows;
+  if (first === undefined) throw new Error('an INSERT without rows');
+  const row = `(${first.map(() => '?').join(',')})`;
+  const parts = rows
+    .map(() => row)
+    .join(',')
+    .split('?');
+  return new Prisma.Sql(parts, rows.flat());
 }

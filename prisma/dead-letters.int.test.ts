@@ -183,6 +183,7 @@ describe('park', () => {
       payload: of.value,
       payloadSize: 3,
       parkedAt: NOW,
+      cause: 'undecodable',
     });
     expect(inbox).toMatchObject([{ applied: false }]);
   });

@@ -1,4 +1,4 @@
-import type { Reader, Tx } from './database';
+import { valuesOf, type Reader, type Tx } from './database';
 import { Prisma } from './generated/client';
 
 /** A message that a consumer has dealt with: settled, acknowledged or parked. */
@@ -63,12 +63,20 @@ export async function arrive(
   { applied = true }: { applied?: boolean } = {},
 ): Promise<void> {
   if (arrivals.length === 0) return;
-  const rows = arrivals.map(
-    (a) => Prisma.sql`(${consumer}, ${a.eventId}, ${a.topic}, ${a.partition}, ${a.offset}, ${a.aggregateId},
-      ${a.eventSeq}, ${a.payloadHash}, ${applied}, ${a.publishedAt})`,
-  );
+  const rows = arrivals.map((a) => [
+    consumer,
+    a.eventId,
+    a.topic,
+    a.partition,
+    a.offset,
+    a.aggregateId,
+    a.eventSeq,
+    a.payloadHash,
+    applied,
+    a.publishedAt,
+  ]);
   await tx.execute`
     INSERT INTO inbox (consumer, event_id, topic, \`partition\`, \`offset\`, aggregate_id, event_seq, payload_hash,
       applied, published_at)
-    VALUES ${Prisma.join(rows)}`;
+    VALUES ${valuesOf(rows)}`;
 }

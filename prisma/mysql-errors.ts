@@ -7,6 +7,16 @@ export class DatabaseClosingError extends Error {
   override readonly name = 'DatabaseClosingError';
 }
 
+/** More transactions wait for a connection than this one may wait behind; nothing was sent. */
+export class OverloadedError extends Error {
+  override readonly name = 'OverloadedError';
+}
+
+/** No connection was free in time; nothing was sent. */
+export class NoConnectionError extends Error {
+  override readonly name = 'NoConnectionError';
+}
+
 /** The transaction was rolled back because it took longer than its limit. */
 export class TransactionTooSlowError extends Error {
   override readonly name = 'TransactionTooSlowError';
@@ -57,13 +67,20 @@ const UNAVAILABLE = new Set([
 /** Prisma: no connection, connection closed, no connection free, no transaction started or one that was too slow. */
 const UNAVAILABLE_PRISMA = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2034']);
 
+const OUR_OWN = [
+  DatabaseClosingError,
+  LostCommitError,
+  NoConnectionError,
+  OverloadedError,
+  TransactionTooSlowError,
+];
+
 /** Is the database out of order or overloaded, rather than the statement wrong? */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const number = mysqlErrorNumber(error) ?? 0;
   // The driver numbers its own errors (connection refused, lost, none free) from 45000.
   if (UNAVAILABLE.has(number) || (number >= 45_000 && number < 46_000)) return true;
-  if (isTooSlow(error) || error instanceof DatabaseClosingError || error instanceof LostCommitError)
-    return true;
+  if (OUR_OWN.some((kind) => error instanceof kind)) return true;
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' && UNAVAILABLE_PRISMA.has(code);
 }

@@ -1,8 +1,7 @@
 import type { EventRecords } from '#contracts/generated-types';
 import type { Encode } from '#contracts/codec';
 import { PAYLOAD_BYTES_MAX, type RecordName, type TopicName } from '#contracts/topics';
-import type { Tx } from './database';
-import { Prisma } from './generated/client';
+import { valuesOf, type Tx } from './database';
 
 /** An event that is to leave the service with the state it describes. */
 export interface Departure<R extends RecordName = RecordName> {
@@ -37,11 +36,10 @@ export async function depart(tx: Tx, encode: Encode, departures: readonly Depart
       throw new Error(`${departure.record} of ${payload.length} bytes exceeds ${PAYLOAD_BYTES_MAX}`);
     }
     const { eventId, topic, aggregateId, seq, record, idempotencyKey, traceparent = null } = departure;
-    return Prisma.sql`(${eventId}, ${topic}, ${aggregateId}, ${seq}, ${seq}, ${record}, ${idempotencyKey},
-      ${payload}, ${traceparent})`;
+    return [eventId, topic, aggregateId, seq, seq, record, idempotencyKey, payload, traceparent];
   });
   await tx.execute`
     INSERT INTO outbox
       (id, aggregate_type, aggregate_id, aggregate_seq, event_seq, event_type, idempotency_key, payload, traceparent)
-    VALUES ${Prisma.join(rows)}`;
+    VALUES ${valuesOf(rows)}`;
 }

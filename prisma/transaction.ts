@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolConnection, UpsertResult } from 'mariadb';
 import { sqlOf, type Database, type Tx } from './database';
 import type { Prisma } from './generated/client';
+import type { Turn } from './transaction-pool';
 import { isRetriable, LostCommitError, TransactionTooSlowError } from './mysql-errors';
 
 export {
@@ -10,9 +11,10 @@ export {
   isTooSlow,
   LostCommitError,
   mysqlErrorNumber,
+  OverloadedError,
 } from './mysql-errors';
 
-export interface TransactionOptions {
+export interface TransactionOptions extends Turn {
   /** How often the transaction runs at most, the first run included. */
   attemptsMax?: number;
   /** A transaction that is open for longer sends no further statement and is rolled back. */
@@ -116,16 +118,17 @@ export async function closeDatabase(db: Database, graceMs = CLOSE_GRACE_MS): Pro
  * Runs `work` in one READ COMMITTED transaction. A deadlock or a lock wait timeout repeats the whole of it, with growing,
  * jittered pauses, at most `attemptsMax` times: `work` must not do anything that cannot be done again.
  *
- * @throws LostCommitError when COMMIT was sent and not answered; TransactionTooSlowError; what `work` throws
+ * @throws OverloadedError when it is turned away; LostCommitError when COMMIT was sent and not answered;
+ *   TransactionTooSlowError; what `work` throws
  */
 export async function inTransaction<T>(
   db: Database,
   work: (tx: Tx) => Promise<T>,
-  { attemptsMax = 6, timeoutMs = 15_000, onRetry }: TransactionOptions = {},
+  { attemptsMax = 6, timeoutMs = 15_000, onRetry, ...turn }: TransactionOptions = {},
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.transactions.run((connection) => runOnce(connection, work, timeoutMs));
+      return await db.transactions.run((connection) => runOnce(connection, work, timeoutMs), turn);
     } catch (error) {
       if (attempt >= attemptsMax || !isRetriable(error)) throw error;
       onRetry?.(error, attempt);

@@ -23,8 +23,8 @@ interface Waiting {
  * An append-only file of JSON lines: what was appended has survived a SIGKILL once the promise resolves.
  *
  * One line is one atomic change, for a killed process can leave only the last line torn, and a torn last
- * line was
- * never acknowledged: it is cut off when the file is opened again. Lines that wait together share one fsync.
+ * line was never acknowledged: it is cut off when the file is opened again. Lines that wait together share one write. A
+ * power failure may lose lines: this is a stand-in for development.
  */
 export class Journal {
   readonly #file: FileHandle;
@@ -63,7 +63,7 @@ export class Journal {
     return this.#failure === undefined;
   }
 
-  /** Resolves when the line is on disk. @throws the error of the failed write, now and for ever after. */
+  /** Resolves when the line is written. @throws the error of the failed write, now and for ever after. */
   append(line: JournalLine): Promise<Place> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
@@ -93,7 +93,6 @@ export class Journal {
       try {
         // The file is opened for appending: a short write is continued by the library at the end of the file.
         await this.#file.appendFile(Buffer.concat(batch.map((one) => one.bytes)));
-        await this.#file.datasync();
       } catch (error) {
         this.#failure = error instanceof Error ? error : new Error(String(error));
         for (const one of [...batch, ...this.#waiting]) one.reject(this.#failure);

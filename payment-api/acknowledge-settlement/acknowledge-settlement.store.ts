@@ -61,12 +61,13 @@ export async function linesOfCancels(
  * published are.
  */
 export async function acknowledge(tx: Tx, payments: readonly { no: bigint; seq: number }[]): Promise<void> {
-  const rows = JSON.stringify(payments.map(({ no, seq }) => ({ no: String(no), seq })));
-  // STRAIGHT_JOIN reads the document first and finds each payment by its key: only locked rows are touched.
+  const seqs = Prisma.join(
+    payments.map(({ no, seq }) => Prisma.sql`WHEN ${no} THEN ${seq}`),
+    ' ',
+  );
+  // MySQL assigns from left to right: the comparison sees the new number.
   await tx.execute`
-    UPDATE JSON_TABLE(${rows}, '$[*]' COLUMNS (
-      no  BIGINT PATH '$.no'  ERROR ON EMPTY ERROR ON ERROR,
-      seq INT    PATH '$.seq' ERROR ON EMPTY ERROR ON ERROR)) AS settled
-    STRAIGHT_JOIN payment_events p ON p.no = settled.no
-    SET p.acknowledged_events = settled.seq, p.is_wallet_done = (settled.seq = p.last_event_seq)`;
+    UPDATE payment_events
+    SET acknowledged_events = CASE no ${seqs} END, is_wallet_done = (acknowledged_events = last_event_seq)
+    WHERE no IN (${Prisma.join(payments.map(({ no }) => no))})`;
 }

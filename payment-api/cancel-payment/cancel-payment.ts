@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from '#kit/log';
 import { Refusal } from '#kit/refusal';
+import type { Tx } from '#prisma/database';
 import { inTransaction, isDuplicateKey, LostCommitError } from '#prisma/transaction';
+import type { Admission } from '../payment/admission';
 import { askCancel, type CancelAskingWorld } from '../payment/ask-cancel';
 import type { CancelEnding } from '../payment/cancel.rules';
 import {
@@ -22,6 +24,7 @@ export interface CancelWorld extends CancelAskingWorld, RecordWorld {
   /** After this time without a record, recovery takes a cancel over. */
   claimLeaseMs: number;
   pspGate: PspGate;
+  admission: Admission;
 }
 
 export interface CancelCommand {
@@ -123,13 +126,13 @@ async function requestAfterLostCommit(
 }
 
 function request(
-  { db, ids, claimLeaseMs }: CancelWorld,
+  { db, ids, claimLeaseMs, admission }: CancelWorld,
   command: CancelCommand,
   attempt: { bodyHash: string; token: string },
 ): Promise<{ cancel: Cancel; paymentKey: string }> {
   const { orderId, cancelReason: reason, paymentOrderNos, idempotencyKey: key } = command;
   const { bodyHash, token } = attempt;
-  return inTransaction(db, async (tx) => {
+  const work = async (tx: Tx): Promise<{ cancel: Cancel; paymentKey: string }> => {
     const payment = await lockPayment(tx, orderId);
     if (payment === undefined) throw new Refusal('PEC0003');
     const cancels = await cancelsOf(tx, payment.no);
@@ -153,7 +156,8 @@ function request(
     const cancel = await findCancel(tx, cancelId);
     if (cancel === undefined) throw new Error(`cancel ${cancelId} was not inserted`);
     return { cancel, paymentKey: payment.paymentKey };
-  });
+  };
+  return inTransaction(db, work, { waitingMax: admission.confirmWaitingMax });
 }
 
 async function record(

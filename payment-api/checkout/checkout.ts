@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto';
 import type { Ids } from '#kit/ids';
 import type { Won } from '#kit/money';
 import { Refusal } from '#kit/refusal';
-import type { Database } from '#prisma/database';
+import type { Database, Tx } from '#prisma/database';
 import { inTransaction, isDuplicateKey } from '#prisma/transaction';
+import type { Admission } from '../payment/admission';
 import { orderNameOf, totalOf, type Product } from './checkout.rules';
 import * as store from './checkout.store';
 
 export interface CheckoutWorld {
   db: Database;
   ids: Ids;
+  admission: Admission;
 }
 
 export interface CheckoutCommand {
@@ -32,13 +34,13 @@ export interface Order {
  * @throws Refusal PEC0001 unknown product, PEC0012 key used with another body
  */
 export async function checkout(
-  { db, ids }: CheckoutWorld,
+  { db, ids, admission }: CheckoutWorld,
   { productNos, idempotencyKey }: CheckoutCommand,
 ): Promise<{ order: Order; isReplay: boolean }> {
   const bodyHash = createHash('sha256').update(JSON.stringify(productNos)).digest('hex');
   const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, bodyHash };
   try {
-    return await inTransaction(db, async (tx) => {
+    const work = async (tx: Tx): Promise<{ order: Order; isReplay: boolean }> => {
       const [found, earlier] = await Promise.all([
         store.findProducts(tx, productNos),
         idempotency === null ? undefined : store.findByCheckoutKey(tx, idempotency.key),
@@ -51,7 +53,8 @@ export async function checkout(
       const order = { orderId: ids.orderId(), orderName: orderNameOf(products), amount: totalOf(products) };
       await store.insertOrder(tx, { ...order, products, idempotency });
       return { order, isReplay: false };
-    });
+    };
+    return await inTransaction(db, work, { waitingMax: admission.checkoutWaitingMax });
   } catch (error) {
     if (idempotency === null || !isDuplicateKey(error)) throw error;
     // Two requests with one key at once: the unique key let one through, and it has committed.

@@ -4,6 +4,7 @@ import type { Won } from '#kit/money';
 import { Refusal } from '#kit/refusal';
 import type { Database, Tx } from '#prisma/database';
 import { inTransaction, isDuplicateKey, LostCommitError } from '#prisma/transaction';
+import type { Admission } from '../payment/admission';
 import { askPsp, type AskingWorld } from '../payment/ask-psp';
 import type { Ending } from '../payment/asking.rules';
 import type { ClaimedPayment, Payment } from '../payment/payment';
@@ -17,6 +18,7 @@ import * as store from './confirm-payment.store';
 export interface ConfirmWorld extends AskingWorld, RecordWorld {
   clock: Clock;
   pspGate: PspGate;
+  admission: Admission;
 }
 
 export interface ConfirmCommand {
@@ -57,10 +59,10 @@ type Claimed = { payment: ClaimedPayment; isReplay: false } | { payment: Payment
 
 /** In the ordinary case one packet claims the payment. Why it could not be claimed is read under the row's lock. */
 async function claim(world: ConfirmWorld, command: ConfirmCommand): Promise<Claimed> {
-  const { db, ids, pspGate } = world;
+  const { db, ids, pspGate, admission } = world;
   const token = ids.token();
   try {
-    return await inTransaction(db, async (tx) => {
+    const work = async (tx: Tx): Promise<Claimed> => {
       const shut = pspGate();
       const claimed = shut === undefined ? await claimPayment(tx, { ...command, token }) : undefined;
       if (claimed !== undefined) return { payment: claimed, isReplay: false };
@@ -69,7 +71,8 @@ async function claim(world: ConfirmWorld, command: ConfirmCommand): Promise<Clai
       if (admit(payment, command) === 'replay') return { payment, isReplay: true };
       // No state has changed, so the client may retry. Without a shut gate another request has just released the claim.
       throw shut ?? new Refusal('PEC0005', { retryAfterSeconds: 1 });
-    });
+    };
+    return await inTransaction(db, work, { waitingMax: admission.confirmWaitingMax });
   } catch (error) {
     if (error instanceof LostCommitError) return claimAfterLostCommit(world, command, token, error);
     if (isDuplicateKey(error))

@@ -1,4 +1,4 @@
-import { Prisma, type Tx } from '#prisma/database';
+import { Prisma, type Reader, type Tx } from '#prisma/database';
 import type { TakenOver } from '../payment/recover-payment';
 import { holdCancel, holdPayment, milliseconds } from '../payment/recovery.store';
 
@@ -15,30 +15,47 @@ export function kindsOfTurn(turn: number): Kind[] {
   return [...KINDS.slice(first), ...KINDS.slice(0, first)];
 }
 
-/** `FOR UPDATE SKIP LOCKED`: instances do not wait for each other, and none takes what another is taking. */
-function dueQuery(kind: Kind, leaseMs: number): Prisma.Sql {
-  switch (kind) {
-    case 'executing':
-      return Prisma.sql`
-        SELECT order_id AS id FROM payment_events
-        WHERE status = 'EXECUTING' AND claimed_at <= NOW(3) - ${milliseconds(leaseMs)}
-          AND (next_check_at IS NULL OR next_check_at <= NOW(3))
-        ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
-    case 'unknown':
-      return Prisma.sql`
-        SELECT order_id AS id FROM payment_events WHERE status = 'UNKNOWN' AND next_check_at <= NOW(3)
-        ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
-    case 'cancel':
-      return Prisma.sql`
-        SELECT id FROM payment_cancels
-        WHERE status IN ('REQUESTED', 'EXECUTING', 'UNKNOWN') AND next_check_at <= NOW(3)
-        ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
-    case 'settled':
-      return Prisma.sql`
-        SELECT order_id AS id FROM payment_events
-        WHERE status IN ('SUCCESS', 'PARTIAL_CANCELED', 'FAILURE') AND next_check_at <= NOW(3)
-        ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+const STATUSES: Record<Kind, readonly string[]> = {
+  executing: ['EXECUTING'],
+  unknown: ['UNKNOWN'],
+  cancel: ['REQUESTED', 'EXECUTING', 'UNKNOWN'],
+  settled: ['SUCCESS', 'PARTIAL_CANCELED', 'FAILURE'],
+};
+
+const isDue = (kind: Kind, leaseMs: number): Prisma.Sql =>
+  kind === 'executing'
+    ? Prisma.sql`claimed_at <= NOW(3) - ${milliseconds(leaseMs)} AND (next_check_at IS NULL OR next_check_at <= NOW(3))`
+    : Prisma.sql`next_check_at <= NOW(3)`;
+
+const tableOf = (kind: Kind): Prisma.Sql =>
+  kind === 'cancel' ? Prisma.sql`payment_cancels` : Prisma.sql`payment_events`;
+
+/** Of which kinds something is due. It takes no lock. */
+export async function dueKinds(db: Reader, leaseMs: number): Promise<Set<Kind>> {
+  const exists = KINDS.map(
+    (kind) => Prisma.sql`
+      EXISTS (SELECT 1 FROM ${tableOf(kind)} WHERE status IN (${Prisma.join([...STATUSES[kind]])})
+        AND ${isDue(kind, leaseMs)}) AS ${Prisma.raw(kind)}`,
+  );
+  const [row] = await db.query<Record<Kind, bigint>>`SELECT ${Prisma.join(exists)}`;
+  return new Set(KINDS.filter((kind) => row?.[kind] === 1n));
+}
+
+/**
+ * The longest due of one status. `SKIP LOCKED`: instances do not wait for each other, and none takes what another is taking.
+ * One status, so that the index gives the order: sorting would lock every due row.
+ */
+const dueQuery = (kind: Kind, status: string, leaseMs: number): Prisma.Sql => Prisma.sql`
+  SELECT ${kind === 'cancel' ? Prisma.sql`id` : Prisma.sql`order_id AS id`} FROM ${tableOf(kind)}
+  WHERE status = ${status} AND ${isDue(kind, leaseMs)}
+  ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+
+async function lockDue(tx: Tx, kind: Kind, leaseMs: number): Promise<string | undefined> {
+  for (const status of STATUSES[kind]) {
+    const [due] = await tx.query<{ id: string }>(dueQuery(kind, status, leaseMs));
+    if (due !== undefined) return due.id;
   }
+  return undefined;
 }
 
 /**
@@ -52,9 +69,9 @@ export async function takeOver(
   token: string,
   leaseMs: number,
 ): Promise<TakenOver | undefined> {
-  const [due] = await tx.query<{ id: string }>(dueQuery(kind, leaseMs));
-  if (due === undefined) return undefined;
-  if (kind === 'cancel') return { kind, ...(await holdCancel(tx, due.id, { token, leaseMs })) };
-  const { payment, sinceClaimMs } = await holdPayment(tx, due.id, { token, leaseMs });
+  const id = await lockDue(tx, kind, leaseMs);
+  if (id === undefined) return undefined;
+  if (kind === 'cancel') return { kind, ...(await holdCancel(tx, id, { token, leaseMs })) };
+  const { payment, sinceClaimMs } = await holdPayment(tx, id, { token, leaseMs });
   return kind === 'settled' ? { kind, payment } : { kind: 'open', payment, sinceClaimMs };
 }

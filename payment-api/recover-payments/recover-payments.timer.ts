@@ -1,6 +1,6 @@
 import { sleep } from '#kit/clock';
 import { recoverNext, type RecoveryWorld } from './recover-payments';
-import { kindsOfTurn } from './recover-payments.store';
+import { dueKinds, kindsOfTurn } from './recover-payments.store';
 
 export interface RecoveryTimer {
   /** False when no round has ended for long: the process should be restarted. */
@@ -48,6 +48,16 @@ export function startRecovery(
   };
 }
 
+async function isAnythingDue({ db, claimLeaseMs, log }: RecoveryWorld): Promise<boolean> {
+  try {
+    return (await dueKinds(db, claimLeaseMs)).size > 0;
+  } catch (error) {
+    // A database that is gone is found again in a later round.
+    log.error({ err: error }, 'recovery failed');
+    return false;
+  }
+}
+
 /**
  * @param limits.turns goes on from round to round: a small batch is no reason to begin with the same kind each time
  * @returns how many were taken over
@@ -62,6 +72,7 @@ export async function recoverRound(
   },
 ): Promise<number> {
   const { batchSizeMax, concurrency, turns = { next: 0 }, isStopping = () => false } = limits;
+  if (!(await isAnythingDue(world))) return 0;
   let taken = 0;
   const worker = async (): Promise<void> => {
     while (taken < batchSizeMax && !isStopping()) {

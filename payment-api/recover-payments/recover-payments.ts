@@ -17,14 +17,15 @@ export async function recoverNext(
   world: RecoveryWorld,
   kinds: readonly store.Kind[] = store.KINDS,
 ): Promise<boolean> {
-  for (const kind of kinds) {
+  const due = await store.dueKinds(world.db, world.claimLeaseMs);
+  for (const kind of kinds.filter((one) => due.has(one))) {
     const token = world.ids.token();
-    const due = await inTransaction(world.db, (tx) => store.takeOver(tx, kind, token, world.claimLeaseMs));
-    if (due === undefined) continue;
+    const taken = await inTransaction(world.db, (tx) => store.takeOver(tx, kind, token, world.claimLeaseMs));
+    if (taken === undefined) continue;
     const changedBy = kind === 'settled' ? 'webhook-lookup' : 'recovery';
-    const outcome = await recoverPayment(world, due, changedBy);
+    const outcome = await recoverPayment(world, taken, changedBy);
     world.count(kind, outcome);
-    world.log.info({ orderId: due.payment.orderId, kind, outcome }, 'recovered');
+    world.log.info({ orderId: taken.payment.orderId, kind, outcome }, 'recovered');
     return true;
   }
   return false;

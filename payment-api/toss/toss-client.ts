@@ -1,3 +1,4 @@
+import { request } from 'undici';
 import { readTossPayment, type TossPayment } from './toss-payment';
 
 /**
@@ -54,11 +55,14 @@ export interface TossClientOptions {
 
 const ANSWER_BYTES_MAX = 1_048_576;
 
-/** The body of an answer. @throws Error beyond `bytesMax` */
-export async function readText(response: Response, bytesMax: number = ANSWER_BYTES_MAX): Promise<string> {
+/** An answer as text. @throws Error beyond `bytesMax` */
+export async function readText(
+  body: AsyncIterable<Uint8Array>,
+  bytesMax: number = ANSWER_BYTES_MAX,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > bytesMax) throw new Error(`answer larger than ${bytesMax} bytes`);
     chunks.push(chunk);
@@ -91,9 +95,9 @@ export function createTossClient({ baseUrl, secretKey, timeoutMs }: TossClientOp
 
   async function call(method: 'GET' | 'POST', path: string, body?: object, idempotencyKey?: string) {
     try {
-      const response = await fetch(`${baseUrl}${path}`, {
+      // Redirects are answers like any other: they are not followed.
+      const { statusCode, body: answer } = await request(`${baseUrl}${path}`, {
         method,
-        redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
         headers: {
           authorization,
@@ -102,7 +106,7 @@ export function createTossClient({ baseUrl, secretKey, timeoutMs }: TossClientOp
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      return answerOf(response.status, await readText(response));
+      return answerOf(statusCode, await readText(answer));
     } catch (error) {
       const { name, cause } = error as Error;
       const reason = name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : String(cause ?? error);

@@ -127,7 +127,7 @@ async function askOnce(
       headers: { authorization: `Basic ${Buffer.from(`${secretKey}:`).toString('base64')}` },
     });
     http = response.status;
-    text = await readText(response, ANSWER_BYTES_MAX);
+    text = response.body === null ? '' : await readText(response.body, ANSWER_BYTES_MAX);
   } catch (error) {
     const { name, cause } = error as Error;
     return {

@@ -1,5 +1,5 @@
 import { wonFromText, wonToDecimalText } from '#kit/money';
-import { Prisma, type Reader, type Tx } from '#prisma/database';
+import { Prisma, valuesOf, type Reader, type Tx } from '#prisma/database';
 import { toDatetimeText, type LedgerLine, type WalletHead } from './ledger.rules';
 
 /** How far an order has come: its last event, and the last answer to the payment side. */
@@ -10,9 +10,6 @@ export interface OrderProgress {
 
 export const shareKey = (orderId: string, paymentOrderNo: number, sellerNo: number): string =>
   `${orderId}#${paymentOrderNo}#${sellerNo}`;
-
-// Rows are handed over as one JSON document (JSON_TABLE): the statement's text stays the same for every
-// batch size, and no batch meets MySQL's limit of 65,535 placeholders.
 
 /** A stored BIGINT that code counts with. @throws RangeError beyond the integers a number holds exactly. */
 function toNumber(stored: bigint | number): number {
@@ -39,14 +36,9 @@ export async function saveOrders(
   tx: Tx,
   orders: readonly (OrderProgress & { orderId: string })[],
 ): Promise<void> {
-  if (orders.length === 0) return;
+  const rows = orders.map(({ orderId, lastSeqIn, lastSeqOut }) => [orderId, lastSeqIn, lastSeqOut]);
   await tx.execute`
-    INSERT INTO settlements (order_id, last_seq_in, last_seq_out)
-    SELECT new.order_id, new.last_seq_in, new.last_seq_out
-    FROM JSON_TABLE(${JSON.stringify(orders)}, '$[*]' COLUMNS (
-      order_id     VARCHAR(64) PATH '$.orderId'    ERROR ON EMPTY ERROR ON ERROR,
-      last_seq_in  INT         PATH '$.lastSeqIn'  ERROR ON EMPTY ERROR ON ERROR,
-      last_seq_out INT         PATH '$.lastSeqOut' ERROR ON EMPTY ERROR ON ERROR)) AS new
+    INSERT INTO settlements (order_id, last_seq_in, last_seq_out) VALUES ${valuesOf(rows)} AS new
     ON DUPLICATE KEY UPDATE last_seq_in = new.last_seq_in, last_seq_out = new.last_seq_out`;
 }
 
@@ -105,53 +97,41 @@ const headOf = (row: WalletRow): WalletHead | null =>
 
 /** @throws a duplicate-key error when a share was booked before: nothing of the batch holds then. */
 export async function insertLines(tx: Tx, lines: readonly LedgerLine[]): Promise<void> {
-  if (lines.length === 0) return;
-  const rows = lines.map((line) => ({
-    ...line,
-    amount: wonToDecimalText(line.amount),
-    balanceAfter: wonToDecimalText(line.balanceAfter),
-    createdAt: toDatetimeText(line.createdAt),
-  }));
+  const rows = lines.map((line) => [
+    line.walletNo,
+    line.walletSeq,
+    line.type,
+    wonToDecimalText(line.amount),
+    wonToDecimalText(line.balanceAfter),
+    line.paymentOrderNo,
+    line.orderId,
+    line.eventId,
+    line.idempotencyKey,
+    line.lineHash,
+    toDatetimeText(line.createdAt),
+  ]);
   const inserted = await tx.execute`
     INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id,
       order_id, event_id, idempotency_key, line_hash, created_at)
-    SELECT wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id, event_id,
-      idempotency_key, line_hash, created_at
-    FROM JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
-      wallet_no       BIGINT         PATH '$.walletNo'       ERROR ON EMPTY ERROR ON ERROR,
-      wallet_seq      BIGINT         PATH '$.walletSeq'      ERROR ON EMPTY ERROR ON ERROR,
-      type            VARCHAR(6)     PATH '$.type'           ERROR ON EMPTY ERROR ON ERROR,
-      amount          DECIMAL(15, 2) PATH '$.amount'         ERROR ON EMPTY ERROR ON ERROR,
-      balance_after   DECIMAL(15, 2) PATH '$.balanceAfter'   ERROR ON EMPTY ERROR ON ERROR,
-      reference_id    BIGINT         PATH '$.paymentOrderNo' ERROR ON EMPTY ERROR ON ERROR,
-      order_id        VARCHAR(64)    PATH '$.orderId'        ERROR ON EMPTY ERROR ON ERROR,
-      event_id        VARCHAR(300)   PATH '$.eventId'        ERROR ON EMPTY ERROR ON ERROR,
-      idempotency_key VARCHAR(300)   PATH '$.idempotencyKey' ERROR ON EMPTY ERROR ON ERROR,
-      line_hash       CHAR(64)       PATH '$.lineHash'       ERROR ON EMPTY ERROR ON ERROR,
-      created_at      DATETIME(3)    PATH '$.createdAt'      ERROR ON EMPTY ERROR ON ERROR)) AS new`;
+    VALUES ${valuesOf(rows)}`;
   if (inserted !== lines.length) throw new Error(`${inserted} ledger lines inserted, not ${lines.length}`);
 }
 
 /** Moves locked wallets to their new balance and chain head; `updated_at` is their newest line's time. */
 export async function saveWallets(tx: Tx, heads: readonly WalletHead[]): Promise<void> {
-  if (heads.length === 0) return;
-  const rows = heads.map((head) => ({
-    ...head,
-    balance: wonToDecimalText(head.balance),
-    lastAt: toDatetimeText(head.lastAt ?? new Date(0)),
-  }));
-  // STRAIGHT_JOIN reads the document first and finds each wallet by its key: only locked rows are touched.
-  const updated = await tx.execute`
-    UPDATE JSON_TABLE(${JSON.stringify(rows)}, '$[*]' COLUMNS (
-      no        BIGINT         PATH '$.walletNo' ERROR ON EMPTY ERROR ON ERROR,
-      balance   DECIMAL(15, 2) PATH '$.balance'  ERROR ON EMPTY ERROR ON ERROR,
-      last_seq  BIGINT         PATH '$.lastSeq'  ERROR ON EMPTY ERROR ON ERROR,
-      last_hash CHAR(64)       PATH '$.lastHash' ERROR ON EMPTY ERROR ON ERROR,
-      last_at   DATETIME(3)    PATH '$.lastAt'   ERROR ON EMPTY ERROR ON ERROR)) AS new
-    STRAIGHT_JOIN wallets ON wallets.no = new.no
-    SET wallets.balance = new.balance, wallets.last_seq = new.last_seq, wallets.last_hash = new.last_hash,
-      wallets.updated_at = new.last_at, wallets.version = wallets.version + 1`;
-  if (updated !== heads.length) throw new Error(`${updated} wallets updated, not ${heads.length}`);
+  const rows = heads.map(({ walletNo, sellerNo, balance, lastSeq, lastHash, lastAt }) => [
+    walletNo,
+    sellerNo,
+    wonToDecimalText(balance),
+    lastSeq,
+    lastHash,
+    lastAt === null ? null : toDatetimeText(lastAt),
+  ]);
+  // Every row exists and is locked: the key finds it, and nothing is inserted.
+  await tx.execute`
+    INSERT INTO wallets (no, seller_no, balance, last_seq, last_hash, updated_at) VALUES ${valuesOf(rows)} AS new
+    ON DUPLICATE KEY UPDATE balance = new.balance, last_seq = new.last_seq, last_hash = new.last_hash,
+      updated_at = new.updated_at, version = wallets.version + 1`;
 }
 
 /** What these payment orders were credited and not debited yet, by `shareKey`. */
