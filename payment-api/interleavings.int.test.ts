@@ -28,6 +28,7 @@ const ROUNDS_MAX = 4;
 const TAKEN_MAX = 12;
 const LENGTH = { minLength: 4, maxLength: 30, size: 'max' as const };
 const ORDERS = 1;
+const ADMISSION = { checkoutWaitingMax: 1_000, confirmWaitingMax: 1_000 };
 const PRODUCTS = [1, 4, 6];
 
 let database: TestDatabase;
@@ -94,7 +95,7 @@ class Run {
       db: database.db,
       psp,
       pspGate: () => undefined,
-      admission: { checkoutWaitingMax: 1_000, confirmWaitingMax: 1_000 },
+      admission: ADMISSION,
       encode,
       ids: systemIds,
       clock: systemClock,
@@ -113,7 +114,7 @@ class Run {
     await sql('UPDATE payment_cancels SET next_check_at = NULL');
     for (let index = 0; index < ORDERS; index += 1) {
       const { order: made } = await checkout(
-        { db: database.db, ids: systemIds },
+        { db: database.db, ids: systemIds, admission: ADMISSION },
         { productNos: PRODUCTS, idempotencyKey: null },
       );
       const rows = await sql('SELECT no, amount FROM payment_orders WHERE order_id = ? ORDER BY no', [
