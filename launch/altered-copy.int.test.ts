@@ -40,7 +40,7 @@ beforeAll(async () => {
     metrics: createSettlementMetrics(new Registry()),
     log,
   });
-}, 60_000);
+});
 afterAll(async () => {
   await wallet.$disconnect();
   await ops.$disconnect();

@@ -3,7 +3,7 @@ import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { audit, auditText } from '#ops/audit';
 import { opsConfig } from '#ops/config';
 import { auditedTopics } from '#ops/topic-reader';
-import { sleep } from '#kit/clock';
+import { until } from '#kit/until.fixture';
 import { databaseUrl } from '#prisma/config';
 import { openDatabase, type Database } from '#prisma/database';
 import type { RunningStack } from '#stack/running';
@@ -34,7 +34,7 @@ export interface Pipeline {
   }): Promise<{ paymentKey: string; status: number; body: Json }>;
   buy(productNos: number[]): Promise<string>;
   /** Waits until every order's settlement is acknowledged. */
-  untilSettled(orderIds: readonly string[], timeoutMs?: number): Promise<void>;
+  untilSettled(orderIds: readonly string[]): Promise<void>;
   /** @throws Error with the report when an invariant is broken */
   expectAudit(): Promise<void>;
   balances(): Promise<Map<number, bigint>>;
@@ -51,15 +51,6 @@ async function json(url: string, method: string, body?: unknown, headers: Record
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return { status: response.status, body: (await response.json()) as Json };
-}
-
-/** Polls until `check` holds. @throws Error saying what did not happen */
-export async function until(what: string, check: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await sleep(25);
-  }
 }
 
 /** Starts our processes on the servers that `npm test` has brought up. */
@@ -112,17 +103,13 @@ export async function openPipeline(): Promise<Pipeline> {
       if (status !== 200) throw new Error(`confirm answered ${status}: ${JSON.stringify(body)}`);
       return made.orderId;
     },
-    async untilSettled(orderIds, timeoutMs = 60_000) {
-      await until(
-        `${orderIds.length} orders settled`,
-        async () => {
-          const done = await ops.paymentEvent.count({
-            where: { orderId: { in: [...orderIds] }, isWalletDone: true },
-          });
-          return done === orderIds.length;
-        },
-        timeoutMs,
-      );
+    async untilSettled(orderIds) {
+      await until(`${orderIds.length} orders settled`, async () => {
+        const done = await ops.paymentEvent.count({
+          where: { orderId: { in: [...orderIds] }, isWalletDone: true },
+        });
+        return done === orderIds.length;
+      });
     },
     async expectAudit() {
       const report = await audit(ops, { topics: auditedTopics(opsConfig(config.env).kafka) });

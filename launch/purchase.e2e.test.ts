@@ -3,8 +3,8 @@ import { openPipeline, type Json, type Pipeline } from './e2e.fixture';
 let river: Pipeline;
 beforeAll(async () => {
   river = await openPipeline();
-}, 90_000);
-afterAll(() => river.close(), 60_000);
+});
+afterAll(() => river.close());
 
 test('One purchase flows from the checkout to every seller’s wallet and back', async () => {
   const before = await river.balances();
@@ -68,7 +68,7 @@ test('50 purchases at once with several sellers: all settled, all acknowledged, 
     distinct: ['partition'],
   });
   expect(used.length).toBeGreaterThan(3);
-}, 120_000);
+});
 
 test('The same confirm 20 times at once makes one PSP call and one credit', async () => {
   const order = await river.order([1, 4]);

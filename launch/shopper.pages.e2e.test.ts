@@ -1,3 +1,4 @@
+import { until } from '#kit/until.fixture';
 import {
   choose,
   describeInBrowser,
@@ -12,7 +13,6 @@ import {
   unforeseen,
   untilHeld,
 } from './pages.fixture';
-import { until } from './e2e.fixture';
 
 const CONFIRM = '/api/payments/confirm';
 
@@ -330,12 +330,12 @@ describeInBrowser('a shopper in a browser', (world) => {
       `/orders/${orderId}`,
     );
     await world.river.psp('PUT', '/simulator/faults', {});
-    await patient.getByRole('heading', { name: '결제가 완료되었습니다' }).waitFor({ timeout: 30_000 });
+    await patient.getByRole('heading', { name: '결제가 완료되었습니다' }).waitFor();
     await page.getByRole('button', { name: '다시 확인하기' }).click();
     await expectHeadline(page, '결제가 완료되었습니다');
     expect((await linesOf(orderId)).every(({ status }) => status === 'SUCCESS')).toBe(true);
     expect(
       await world.river.ops.outbox.count({ where: { aggregateId: orderId, aggregateType: 'payment' } }),
     ).toBe(1);
-  }, 60_000);
+  });
 });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka, Producer } from 'kafkajs';
 import { createKafka } from '#kit/kafka';
 import { createLog } from '#kit/log';
+import { until } from '#kit/until.fixture';
 import { brokerOfTheRun } from '#kit/testing.config';
 import { audit, auditText, type AuditOptions, type AuditReport } from './audit';
 import { TOPIC_CHECKS } from './audit.topics';
@@ -442,7 +443,10 @@ describe('reading the topics', () => {
     await auditNow(incremental);
     await admin.deleteTopics({ topics: Object.values(names) });
     // The broker deletes behind its answer.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await until('the topics are gone', async () => {
+      const there = await admin.listTopics();
+      return Object.values(names).every((topic) => !there.includes(topic));
+    });
     await admin.createTopics({
       topics: Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
       waitForLeaders: true,
@@ -465,7 +469,7 @@ describe('reading the topics', () => {
     let read = 0;
     await reader.read(before, async (page) => void (read += page.length));
     expect(read).toBe(5);
-  }, 30_000);
+  });
 
   it('When the topics were made anew, then they are read from their beginning', async () => {
     await publish(await rows());

@@ -117,7 +117,7 @@ export function useSettlements() {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await openTestDatabase('wallet');
-  }, 30_000);
+  });
   afterAll(() => test.close());
   afterEach(async () => {
     const broken = [await test.administer(BROKEN_LINES), await test.administer(BROKEN_HEADS)].flat();
