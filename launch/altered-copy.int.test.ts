@@ -36,7 +36,7 @@ beforeAll(async () => {
     decode,
     clock: databaseClock,
     ids: systemIds,
-    transactionTimeoutMs: 10_000,
+    transactionTimeoutMs: 60_000,
     metrics: createSettlementMetrics(new Registry()),
     log,
   });
@@ -77,7 +77,7 @@ function messageOf(row: Json, over: Partial<ConsumedMessage> = {}): ConsumedMess
 async function deliver(message: ConsumedMessage): Promise<void> {
   if (message.topic === 'payment') return await settle([message]);
   const { db, ids } = api.world;
-  const world = { db, ids, encode, decode, log, transactionTimeoutMs: 10_000, count: () => {} };
+  const world = { db, ids, encode, decode, log, transactionTimeoutMs: 60_000, count: () => {} };
   await acknowledgeSettlement(world, message);
 }
 

@@ -32,7 +32,7 @@ beforeAll(async () => {
     encode,
     ids: systemIds,
     log: createLog('worker', 'silent'),
-    transactionTimeoutMs: 6_000,
+    transactionTimeoutMs: 60_000,
     count(outcome) {
       outcomes.push(outcome.kind);
       metrics.count(outcome);

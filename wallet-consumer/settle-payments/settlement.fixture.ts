@@ -138,7 +138,7 @@ export function useSettlements() {
         decode,
         clock: async () => NOW,
         ids: systemIds,
-        transactionTimeoutMs: 10_000,
+        transactionTimeoutMs: 60_000,
         metrics: createSettlementMetrics(registry),
         log: createLog('test', 'silent'),
         ...over,
