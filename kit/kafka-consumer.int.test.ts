@@ -10,6 +10,7 @@ import {
 } from './kafka-consumer';
 import { createLog } from './log';
 import { brokerOfTheRun } from './testing.config';
+import { createTopics } from './topics.fixture';
 import { until } from './until.fixture';
 
 // The loop on a real broker. Every test has a topic and a group of its own; the producer is the test's.
@@ -39,7 +40,7 @@ afterAll(async () => {
 
 async function newTopic(numPartitions = 1): Promise<{ topic: string; groupId: string }> {
   const topic = `test-${randomUUID()}`;
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+  await createTopics(admin, [{ topic, numPartitions }]);
   topics.push(topic);
   return { topic, groupId: `group-${topic}` };
 }

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka, Producer } from 'kafkajs';
 import { createKafka } from '#kit/kafka';
 import { createLog } from '#kit/log';
-import { until } from '#kit/until.fixture';
 import { brokerOfTheRun } from '#kit/testing.config';
+import { createTopics } from '#kit/topics.fixture';
+import { until } from '#kit/until.fixture';
 import { audit, auditText, type AuditOptions, type AuditReport } from './audit';
 import { TOPIC_CHECKS } from './audit.topics';
 import { decode, LEDGER, useMarket, writeLedger } from './market.fixture';
@@ -37,10 +38,10 @@ afterAll(async () => {
 beforeEach(async () => {
   names = { payment: `payment-${randomUUID()}`, wallet: `wallet-${randomUUID()}` };
   made.push(...Object.values(names));
-  await admin.createTopics({
-    topics: Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
-    waitForLeaders: true,
-  });
+  await createTopics(
+    admin,
+    Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
+  );
   // Events have ids of the form that consumers take as one.
   for (const { id } of await run('SELECT id FROM outbox ORDER BY no')) {
     const uuid = randomUUID();
@@ -447,10 +448,10 @@ describe('reading the topics', () => {
       const there = await admin.listTopics();
       return Object.values(names).every((topic) => !there.includes(topic));
     });
-    await admin.createTopics({
-      topics: Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
-      waitForLeaders: true,
-    });
+    await createTopics(
+      admin,
+      Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
+    );
     await publish([forged(), ...old, ...old]);
     const report = await auditNow(incremental);
     expect(report.topics).toMatchObject({ isFull: true, events: 21 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { createConnection } from 'mariadb';
 import { removeTempFolders, tempFolder } from '#kit/temp-folder.fixture';
+import { createTopics } from '#kit/topics.fixture';
 import { until } from '#kit/until.fixture';
 import { SERVER_NAMES, readStackSettings, type ServerName, type StackSettings } from './config';
 import { distributionAt, ensureDistribution, isWhole } from './distribution';
@@ -122,7 +123,7 @@ describe('the servers', () => {
     const producer = kafkaOf(stack).producer({ allowAutoTopicCreation: false });
     const admin = kafkaOf(stack).admin();
     await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'kept', numPartitions: 1 }] });
+    await createTopics(admin, [{ topic: 'kept', numPartitions: 1 }]);
     await producer.connect();
     await query(stack, 'CREATE TABLE kept (id INT PRIMARY KEY)');
 

@@ -37,7 +37,6 @@ function command(args: string[], over: Record<string, string> = {}): Promise<End
       OPS_DATABASE_URL: url('ops'),
       PAYMENT_DATABASE_URL: url('paymentApi'),
       PSP_BASE_URL: books.pspUrl,
-      PSP_TIMEOUT_MS: '20000',
       PSP_PAUSE_MS: '1',
       ...over,
     },
