@@ -33,6 +33,8 @@ export interface Pipeline {
     amount: number;
   }): Promise<{ paymentKey: string; status: number; body: Json }>;
   buy(productNos: number[]): Promise<string>;
+  /** Many at once may be more than a slow machine serves: repeats what it is asked to repeat, until the order is paid. */
+  buyInCrowd(productNos: number[]): Promise<string>;
   /** Waits until every order's settlement is acknowledged. */
   untilSettled(orderIds: readonly string[]): Promise<void>;
   /** @throws Error with the report when an invariant is broken */
@@ -51,6 +53,20 @@ async function json(url: string, method: string, body?: unknown, headers: Record
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return { status: response.status, body: (await response.json()) as Json };
+}
+
+/** Busy, not finished, or not known yet: the same request is to be sent again. */
+const TO_BE_REPEATED = [503, 409, 202];
+
+async function untilServed(
+  request: () => Promise<{ status: number; body: Json }>,
+): Promise<{ status: number; body: Json }> {
+  let answer = await request();
+  await until('a request is served', async () => {
+    if (TO_BE_REPEATED.includes(answer.status)) answer = await request();
+    return !TO_BE_REPEATED.includes(answer.status);
+  });
+  return answer;
 }
 
 /** Starts our processes on the servers that `npm test` has brought up. */
@@ -102,6 +118,18 @@ export async function openPipeline(): Promise<Pipeline> {
       const { status, body } = await pay(made);
       if (status !== 200) throw new Error(`confirm answered ${status}: ${JSON.stringify(body)}`);
       return made.orderId;
+    },
+    async buyInCrowd(productNos) {
+      const key = { 'idempotency-key': randomUUID() };
+      const checkoutUrl = `${service('api').url}/api/payments/checkout`;
+      const made = await untilServed(() => json(checkoutUrl, 'POST', { productNos }, key));
+      const { orderId, amount } = made.body.data;
+      const { paymentKey } = await psp('POST', '/simulator/payments', { orderId, amount });
+      const confirm = { paymentKey, orderId, amount };
+      const paid = await untilServed(() => call('POST', '/api/payments/confirm', confirm));
+      if (paid.status !== 200)
+        throw new Error(`confirm answered ${paid.status}: ${JSON.stringify(paid.body)}`);
+      return orderId;
     },
     async untilSettled(orderIds) {
       await until(`${orderIds.length} orders settled`, async () => {

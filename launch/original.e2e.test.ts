@@ -133,7 +133,7 @@ test('10: payments are listed to administrators only', async () => {
 });
 
 test('14: messages are keyed by their order, so that several partitions work', async () => {
-  const orderIds = await Promise.all(Array.from({ length: 24 }, () => river.buy([6])));
+  const orderIds = await Promise.all(Array.from({ length: 24 }, () => river.buyInCrowd([6])));
   await river.untilSettled(orderIds);
   const rows = await river.ops.inbox.findMany({
     where: { consumer: 'wallet-service', aggregateId: { in: orderIds } },

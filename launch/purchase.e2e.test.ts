@@ -56,7 +56,7 @@ test('50 purchases at once with several sellers: all settled, all acknowledged, 
     const [seller, amount] = price.get(productNo) ?? [0, 0n];
     share.set(seller, (share.get(seller) ?? 0n) + amount);
   }
-  const orderIds = await Promise.all(chosen.map((productNos) => river.buy(productNos)));
+  const orderIds = await Promise.all(chosen.map((productNos) => river.buyInCrowd(productNos)));
   await river.untilSettled(orderIds);
   const after = await river.balances();
   for (const [seller, amount] of share)
