@@ -353,7 +353,7 @@ describe('listen', () => {
     // Always the next request on its way before the answer has come.
     const answers: (string | undefined)[] = [];
     const busy = Promise.all(
-      Array.from({ length: 30 }, async () => void answers.push(await ask().catch(() => 'refused'))),
+      Array.from({ length: 60 }, async () => void answers.push(await ask().catch(() => 'refused'))),
     );
     await until('the second request runs', () => arrived === 2);
     const startedMs = performance.now();
