@@ -228,6 +228,16 @@ const BANS: readonly Ban[] = [
     holds: (path) => isTest(path) && path !== 'kit/optional-tool.fixture.ts',
   },
   {
+    pattern: /^\s*\}, \d{1,3}_000\);$|\b(before|after)(All|Each)\(.*, \d{1,3}_000\);$/,
+    message: 'no time limit of its own: `testTimeout` in jest.config.cjs is generous, for a slow machine',
+    holds: isTest,
+  },
+  {
+    pattern: /\bfunction until\b/,
+    message: 'no second way to wait: use `until` (kit/until.fixture), which has a generous end',
+    holds: (path) => isTest(path) && path !== 'kit/until.fixture.ts',
+  },
+  {
     pattern: /\b(TODO|FIXME|XXX|HACK)\b/,
     message: 'no reminders in the code: do it, or write it down in docs/',
     inComments: true,

@@ -91,7 +91,7 @@ const linkFaults = (name: LinkName): readonly LinkFault[] => [
   { mode: 'half-open', isNextToo: name === 'registry' || name === 'psp' },
 ];
 
-const DROPPED_MS_MAX = 30_000;
+const DROPPED_MS_MAX = 120_000;
 
 /** Disturbs the link while it is used. @returns false when nobody would use it */
 async function disturbInUse(
@@ -134,7 +134,7 @@ const link = (name: LinkName, fault: LinkFault): Fault => ({
 const FILL_ROW_BYTES = 1_000_000;
 const FILL_ROW_BYTES_MIN = 1_000;
 const TABLE_FULL = 1114;
-const ROOM_MS_MAX = 60_000;
+const ROOM_MS_MAX = 300_000;
 const ROOM_POLL_MS = 500;
 
 /** @returns rows of ballast until nothing more went in */
@@ -262,12 +262,15 @@ const connectorReapplied: Fault = {
   },
 };
 
+/** Half a second each: the members' sessions run out in seconds, where the broker is not too busy to see it. */
+const REWIND_TRIES_MAX = 240;
+
 async function rewind(system: ChaosSystem, admin: Admin): Promise<void> {
   // A group's offsets can be set only while nobody is in it: its members are held by their links.
   system.links.kafka.disturb({ mode: 'cut' });
   try {
     let left: { groupId: string; topic: string }[] = [...GROUPS];
-    for (let tries = 0; tries < 60 && left.length > 0; tries += 1) {
+    for (let tries = 0; tries < REWIND_TRIES_MAX && left.length > 0; tries += 1) {
       await sleep(500);
       const done: typeof left = [];
       for (const { groupId, topic } of left) {

@@ -11,20 +11,20 @@ import { judge, unfinished } from './judge.rules';
 import { streamOf, type Random } from './random';
 import { untilServed } from './recovery';
 import type { ChaosResult, Injection } from './report';
-import { chosen, gapsOf, isTimeOver, scheduleOf, TRIES_MAX, unreached } from './schedule';
+import { chosen, gapsOf, isTimeOver, scheduleOf, TRIES_MAX, unreached, type RunLength } from './schedule';
 import { startShoppers, type Shoppers } from './shoppers';
 import type { ChaosSystem } from './system';
 
-const RECOVERY_MS_MAX = 180_000;
-const REST_MS_MAX = 420_000;
+/** Generous: a machine several times slower than ours recovers several times later. */
+const RECOVERY_MS_MAX = 600_000;
+const REST_MS_MAX = 1_200_000;
 const REST_POLL_MS = 1_000;
 /** So often in a row nothing must be waiting: between two looks a message can be on its way. */
 const QUIET_LOOKS = 2;
 /** The system is left alone between two faults for so long, at most. */
 const PAUSE_MS_MAX = 3_000;
 
-export interface RunOptions {
-  minutes: number;
+export interface RunOptions extends RunLength {
   seed: number;
   shoppers: number;
   only: string | undefined;
@@ -114,7 +114,7 @@ function neverShown(missedNames: ReadonlySet<string>, injections: readonly Injec
 
 /** Attacks the system under load, one fault after the other, and judges what is left once it has come to rest. */
 export async function runChaos(system: ChaosSystem, options: RunOptions): Promise<ChaosResult> {
-  const { minutes, seed, only, say, signal } = options;
+  const { minutes, hitsMin, seed, only, say, signal } = options;
   const repertoire = chosen(REPERTOIRE, only);
   const shoppers = startShoppers(system.urls, system.config.adminKey, {
     count: options.shoppers,
@@ -125,7 +125,7 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
   let sinceMs = performance.now();
   const isOver = (): boolean =>
     signal?.aborted === true ||
-    isTimeOver(repertoire, injections, { minutes, elapsedMs: performance.now() - sinceMs });
+    isTimeOver(repertoire, injections, { minutes, hitsMin, elapsedMs: performance.now() - sinceMs });
   try {
     // Faults come upon a system that works: one that has never settled an order has yet to ask for its first schema.
     if ((await untilServed(system.urls, RECOVERY_MS_MAX)) === undefined)
@@ -171,7 +171,7 @@ export async function runChaos(system: ChaosSystem, options: RunOptions): Promis
     problems: [
       ...(await verdict(system, shoppers)),
       ...neverShown(unshown, injections),
-      ...gapsOf(repertoire, injections, minutes),
+      ...gapsOf(repertoire, injections, { minutes, hitsMin }),
     ],
   };
 }

@@ -8,8 +8,16 @@ export const EXTENSION = 1.5;
 /** Fewer pairs in a long run are a failure. */
 export const PAIRS_MIN = 12;
 const SINGLES_PER_PAIR = 3;
+/** A run waits at most so much longer for each hit it needs: restarts and recoveries take their time on a slow machine. */
+export const MINUTES_PER_HIT_MAX = 8;
 /** So often a fault is tried whose moment does not come: it depends on what the load does. */
 export const TRIES_MAX = 3;
+
+/** How long a run injects faults: for so many minutes and until so many faults were hit, whichever ends later. */
+export interface RunLength {
+  minutes: number;
+  hitsMin: number;
+}
 
 /** What a run draws from: faults that stand alone, and those of two processes. */
 export interface Repertoire {
@@ -43,27 +51,36 @@ export function* scheduleOf({ singles, pairs }: Repertoire, seed: number): Gener
   }
 }
 
-interface Shown {
+interface Attempt {
   name: string;
   isHit: boolean;
   canBeDone: boolean;
 }
 
 /** Single faults that were not injected as they were meant. */
-export function unreached({ singles }: Repertoire, injections: readonly Shown[]): string[] {
+export function unreached({ singles }: Repertoire, injections: readonly Attempt[]): string[] {
   const reached = new Set(injections.filter(({ isHit }) => isHit).map(({ name }) => name));
   return singles.map(({ name }) => name).filter((name) => !reached.has(name));
 }
 
-/** What a run of this length has not shown and should have, as sentences; none for a short one. */
-export function gapsOf(repertoire: Repertoire, injections: readonly Shown[], minutes: number): string[] {
-  if (minutes < LONG_MINUTES) return [];
+const hitsOf = (injections: readonly Attempt[]): number => injections.filter(({ isHit }) => isHit).length;
+
+/** What a run of this length has not shown and should have, as sentences. */
+export function gapsOf(
+  repertoire: Repertoire,
+  injections: readonly Attempt[],
+  { minutes, hitsMin }: RunLength,
+): string[] {
+  const hits = hitsOf(injections);
+  const tooFew = hits < hitsMin ? [`only ${hits} faults were hit, ${hitsMin} are needed`] : [];
+  if (minutes < LONG_MINUTES) return tooFew;
   const never = unreached(repertoire, injections).map((name) => `never injected: ${name}`);
   const skipped = [...new Set(injections.filter(({ canBeDone }) => !canBeDone).map(({ name }) => name))];
   const pairNames = new Set(repertoire.pairs.map(({ name }) => name));
   const pairs = injections.filter(({ name, isHit }) => isHit && pairNames.has(name)).length;
   const needed = repertoire.pairs.length === 0 ? 0 : PAIRS_MIN;
   return [
+    ...tooFew,
     ...never,
     ...skipped.map((name) => `skipped: ${name}`),
     ...(pairs < needed ? [`only ${pairs} pairs were injected, ${needed} are needed`] : []),
@@ -71,17 +88,21 @@ export function gapsOf(repertoire: Repertoire, injections: readonly Shown[], min
 }
 
 /** It was injected, cannot be, or was tried as often as anything is. */
-const isDone = (of: readonly Shown[]): boolean =>
+const isDone = (of: readonly Attempt[]): boolean =>
   of.length >= TRIES_MAX || of.some(({ isHit, canBeDone }) => isHit || !canBeDone);
 
-/** Whether the time for faults is over. A long run first has done with every single fault, within its extension. */
+/**
+ * Whether a run has injected enough. After its minutes it goes on until it has the hits it needs, and a long one until it
+ * has tried every single fault; both within a limit.
+ */
 export function isTimeOver(
   repertoire: Repertoire,
-  tried: readonly Shown[],
-  { minutes, elapsedMs }: { minutes: number; elapsedMs: number },
+  tried: readonly Attempt[],
+  { minutes, hitsMin, elapsedMs }: RunLength & { elapsedMs: number },
 ): boolean {
   const limitMs = minutes * 60_000;
   if (elapsedMs <= limitMs) return false;
+  if (hitsOf(tried) < hitsMin) return elapsedMs > limitMs + hitsMin * MINUTES_PER_HIT_MAX * 60_000;
   if (minutes < LONG_MINUTES || elapsedMs > limitMs * EXTENSION) return true;
   return repertoire.singles.every(({ name }) => isDone(tried.filter((one) => one.name === name)));
 }

@@ -1,7 +1,15 @@
 import { isFaultNamed, REPERTOIRE } from './faults';
 import { randomFrom, streamOf } from './random';
 import { isPass, reportPage, summaryOf, summaryText, type ChaosResult } from './report';
-import { gapsOf, isTimeOver, LONG_MINUTES, PAIRS_MIN, scheduleOf, unreached } from './schedule';
+import {
+  gapsOf,
+  isTimeOver,
+  LONG_MINUTES,
+  MINUTES_PER_HIT_MAX,
+  PAIRS_MIN,
+  scheduleOf,
+  unreached,
+} from './schedule';
 
 const names = (seed: number, count: number): string[] => {
   const schedule = scheduleOf(REPERTOIRE, seed);
@@ -34,30 +42,31 @@ test('Every single fault comes once before any comes again, with a pair after ev
   expect(new Set(names(1, 1_000).filter(isPair)).size).toBe(56);
 });
 
+const LONG = { minutes: LONG_MINUTES, hitsMin: 0 };
 const shown = (name: string, over = {}) => ({ name, isHit: true, canBeDone: true, ...over });
 const singles = REPERTOIRE.singles.map(({ name }) => shown(name));
 const pairs = REPERTOIRE.pairs.slice(0, PAIRS_MIN).map(({ name }) => shown(name));
 
 test('When a long run has shown every single fault and enough pairs, then it has no gaps', () => {
-  expect(gapsOf(REPERTOIRE, [...singles, ...pairs], LONG_MINUTES)).toEqual([]);
+  expect(gapsOf(REPERTOIRE, [...singles, ...pairs], LONG)).toEqual([]);
 });
 
 test('When a fault was missed, skipped or never reached, then a long run names it and a short one does not', () => {
   const [first = shown(''), second = shown(''), ...others] = singles;
   const gappy = [shown(second.name, { isHit: false, canBeDone: false }), ...others, ...pairs.slice(1)];
-  expect(gapsOf(REPERTOIRE, gappy, LONG_MINUTES)).toEqual([
+  expect(gapsOf(REPERTOIRE, gappy, LONG)).toEqual([
     `never injected: ${first.name}`,
     `never injected: ${second.name}`,
     `skipped: ${second.name}`,
     `only ${PAIRS_MIN - 1} pairs were injected, ${PAIRS_MIN} are needed`,
   ]);
-  expect(gapsOf(REPERTOIRE, gappy, LONG_MINUTES - 1)).toEqual([]);
+  expect(gapsOf(REPERTOIRE, gappy, { ...LONG, minutes: LONG_MINUTES - 1 })).toEqual([]);
   expect(unreached(REPERTOIRE, gappy)).toEqual([first.name, second.name]);
 });
 
 test('When a long run has not tried every single fault, then it goes on, but not for ever', () => {
   const over = (tried: ReturnType<typeof shown>[], minutes: number, elapsed: number): boolean =>
-    isTimeOver(REPERTOIRE, tried, { minutes, elapsedMs: elapsed * 60_000 });
+    isTimeOver(REPERTOIRE, tried, { minutes, hitsMin: 0, elapsedMs: elapsed * 60_000 });
   expect(over(singles, 30, 29)).toBe(false);
   expect(over(singles, 30, 31)).toBe(true);
   expect(over(singles.slice(1), 30, 31)).toBe(false);
@@ -68,6 +77,23 @@ test('When a long run has not tried every single fault, then it goes on, but not
   expect(over([missedOnce, missedOnce, ...others], 30, 31)).toBe(false);
   expect(over([missedOnce, missedOnce, missedOnce, ...others], 30, 31)).toBe(true);
   expect(over([{ ...missedOnce, canBeDone: false }, ...others], 30, 31)).toBe(true);
+});
+
+test('When a run has fewer hits than it needs, then it goes on, but not for ever, and says how many are missing', () => {
+  const length = { minutes: 2, hitsMin: 4 };
+  const over = (hits: number, elapsed: number): boolean =>
+    isTimeOver(REPERTOIRE, singles.slice(0, hits), { ...length, elapsedMs: elapsed * 60_000 });
+  expect(over(4, 1.9)).toBe(false);
+  expect(over(4, 2.1)).toBe(true);
+  expect(over(3, 2.1)).toBe(false);
+  const limit = length.minutes + length.hitsMin * MINUTES_PER_HIT_MAX;
+  expect(over(3, limit - 0.1)).toBe(false);
+  expect(over(3, limit + 0.1)).toBe(true);
+  const missed = shown(singles[4]?.name ?? '', { isHit: false });
+  const tried = [...singles.slice(0, 3), missed];
+  expect(isTimeOver(REPERTOIRE, tried, { ...length, elapsedMs: 2.1 * 60_000 })).toBe(false);
+  expect(gapsOf(REPERTOIRE, tried, length)).toEqual(['only 3 faults were hit, 4 are needed']);
+  expect(gapsOf(REPERTOIRE, singles.slice(0, 4), length)).toEqual([]);
 });
 
 test('When faults are chosen by a text that none has, then that is known before a run', () => {

@@ -4,7 +4,7 @@ import { until } from './step-kills';
 import type { ChaosSystem, ConsumerName } from './system';
 
 /** Starting, the check of the ids (seconds where nobody answers), joining the group, a message: and servers may be away. */
-const ASKED_MS_MAX = 60_000;
+const ASKED_MS_MAX = 300_000;
 
 /** What comes to a link from now on. */
 export function cameTo(link: Disturbable): () => Traffic {
@@ -23,7 +23,7 @@ export function cameTo(link: Disturbable): () => Traffic {
 
 async function listens(url: string): Promise<boolean> {
   try {
-    await (await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(1_000) })).arrayBuffer();
+    await (await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(5_000) })).arrayBuffer();
     return true;
   } catch {
     return false;

@@ -8,7 +8,8 @@ import type { ChaosSystem } from './system';
 // A process is killed exactly between two of its steps. No switch in the code: the PSP holds a request or an answer, a lock
 // holds a row, a link holds a COMMIT's answer.
 
-const WAIT_MS = 20_000;
+/** Generous: a moment that comes late on a slow machine is the same moment. */
+const WAIT_MS = 120_000;
 const POLL_MS = 25;
 
 /** Waits for a state of the world. @returns false when it did not come: then the kill is not at that step */
@@ -33,7 +34,7 @@ export const untilLockWait = (root: Connection, table: string): Promise<boolean>
   });
 
 /** Longer than anything is held here. */
-const HELD = { timeoutMs: 30_000 };
+const HELD = { timeoutMs: 2 * WAIT_MS };
 
 interface Order {
   orderId: string;

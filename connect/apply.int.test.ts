@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { TOPICS } from '#contracts/topics';
 import { createKafka } from '#kit/kafka';
 import { createLog } from '#kit/log';
+import { PATIENCE_MS, until } from '#kit/until.fixture';
 import { apply, isRunning, plan } from './apply';
 import type { ConnectSettings } from './config';
 import { command, ConnectError, getConfig, getStatus, validate } from './rest';
@@ -28,19 +29,19 @@ describe('apply', () => {
   it('When the connector is absent, then plan says so and apply brings it to RUNNING', async () => {
     expect(await plan(settings)).toEqual([{ name: NAME, verdict: 'absent' }]);
     const said: string[] = [];
-    await apply(settings, { log, report: (line) => said.push(line) });
+    await apply(settings, { log, timeoutMs: PATIENCE_MS, report: (line) => said.push(line) });
     expect(said.at(-1)).toBe(`connector ${NAME} applied, 1 task running`);
     expect(isRunning(await getStatus(settings, NAME))).toBe(true);
     expect(await plan(settings)).toEqual([{ name: NAME, verdict: 'same' }]);
-  }, 60_000);
+  });
 
   it('When it is applied again, then nothing changes', async () => {
     const before = await getConfig(settings, NAME);
     const said: string[] = [];
-    await apply(settings, { log, report: (line) => said.push(line) });
+    await apply(settings, { log, timeoutMs: PATIENCE_MS, report: (line) => said.push(line) });
     expect(said).toEqual([`connector ${NAME} was there already, 1 task running`]);
     expect(await getConfig(settings, NAME)).toEqual(before);
-  }, 60_000);
+  });
 
   it('When a row is committed, then it is published with its key, headers and the very bytes', async () => {
     const payload = Buffer.from('0000000007ff00fe', 'hex');
@@ -68,7 +69,7 @@ describe('apply', () => {
     expect(value).toEqual(payload);
     expect(headers).toMatchObject({ id: 'event-1', eventType: 'x.Y', aggregateSeq: '5', redriveOf: 'd-1' });
     expect(Object.keys(headers).filter((name) => name.startsWith('__debezium'))).toEqual([]);
-  }, 60_000);
+  });
 
   it('When the file says something else, then plan tells the key and apply makes it so', async () => {
     own.write({ 'poll.interval.ms': '20' });
@@ -79,25 +80,23 @@ describe('apply', () => {
         differences: [{ key: 'poll.interval.ms', actual: '10', desired: '20' }],
       },
     ]);
-    await apply(settings, { log });
+    await apply(settings, { log, timeoutMs: PATIENCE_MS });
     expect(await plan(settings)).toEqual([{ name: NAME, verdict: 'same' }]);
-  }, 60_000);
+  });
 
   it('When it was stopped by hand, then apply says what is, instead of waiting for ever', async () => {
     await command(settings, NAME, 'pause');
-    for (let i = 0; i < 100 && (await getStatus(settings, NAME))?.connector.state !== 'PAUSED'; i += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await until('it is paused', async () => (await getStatus(settings, NAME))?.connector.state === 'PAUSED');
     await expect(apply(settings, { log, timeoutMs: 1_000 })).rejects.toThrow(
       /is PAUSED: npm run connect -- resume/,
     );
     await command(settings, NAME, 'resume');
-  }, 60_000);
+  });
 
   it('When the password is wrong, then Debezium’s reason is said, and nothing was changed', async () => {
     const before = await getConfig(settings, NAME);
     own.write({ 'database.password': 'wrong' });
-    const error: unknown = await apply(settings, { log }).catch((e: unknown) => e);
+    const error: unknown = await apply(settings, { log, timeoutMs: PATIENCE_MS }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(ConnectError);
     expect((error as Error).message).toMatch(
       new RegExp(
@@ -107,7 +106,7 @@ describe('apply', () => {
     expect((error as Error).message).not.toMatch(/NullPointer|500/);
     expect(await getConfig(settings, NAME)).toEqual(before);
     own.write();
-  }, 60_000);
+  });
 
   it('When an option is nonsense, then it is named', async () => {
     const problems = await validate(settings, {
@@ -135,12 +134,12 @@ describe('topics', () => {
     expect(
       Object.fromEntries(topics.map(({ name, partitions }) => [name, { partitions: partitions.length }])),
     ).toEqual(TOPICS);
-  }, 30_000);
+  });
 
   it('When Kafka is not there, then that is a ConnectError', async () => {
     const nowhere = { ...settings, kafka: { ...settings.kafka, KAFKA_BROKERS: ['127.0.0.1:9'] } };
     await expect(ensureTopics(nowhere, log)).rejects.toThrow(ConnectError);
-  }, 60_000);
+  });
 });
 
 describe('the command', () => {
@@ -188,7 +187,7 @@ describe('the command', () => {
     const failed = await withConnect(() => [500, { message: 'no' }], ['plan']);
     expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
     expect(failed.stderr).toMatch(/500 no/);
-  }, 30_000);
+  });
 
   it('status exits 0 while connector and task run, 1 otherwise, and says why', async () => {
     expect(await run(['status'])).toMatchObject({
@@ -203,10 +202,10 @@ describe('the command', () => {
     expect((await withConnect(() => [404, {}], ['status'])).stdout).toBe('payment-eda-outbox: absent\n');
     const json = await withConnect(of('RUNNING', 'RUNNING'), ['status', '--json']);
     expect(JSON.parse(json.stdout)).toMatchObject([{ name: 'payment-eda-outbox', status: { name: 'a' } }]);
-  }, 30_000);
+  });
 
   it('When it is called wrongly, then the usage is said and it exits 1', async () => {
     expect(await run([])).toMatchObject({ exitCode: 1, stdout: '' });
     expect((await run(['fly'])).stderr).toMatch(/unknown: fly\nnpm run connect/);
-  }, 30_000);
+  });
 });

@@ -209,7 +209,7 @@ describe('openWriterSchemas', () => {
     expect(asked).toHaveLength(untilKnown);
     server.closeAllConnections();
     server.close();
-  }, 30_000);
+  });
 
   it.each([
     ['nothing but null', 500, 'null'],

@@ -88,7 +88,6 @@ describeInBrowser('pages for everybody', (world) => {
       await look('unavailable');
       expect(faults).toEqual([]);
     },
-    60_000,
   );
 
   test.each(LOOKS)(
@@ -137,7 +136,6 @@ describeInBrowser('pages for everybody', (world) => {
       await look('wallets');
       expect(faults).toEqual([]);
     },
-    60_000,
   );
 
   test('When there is only a keyboard, then products are chosen, bought and the order page is reached, with the focus always to be seen', async () => {

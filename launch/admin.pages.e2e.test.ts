@@ -1,5 +1,6 @@
 import { paymentStatus } from '#payment-api/payment/parameters';
-import { until, type Json } from './e2e.fixture';
+import { until } from '#kit/until.fixture';
+import { type Json } from './e2e.fixture';
 import {
   askRefund,
   cancelElsewhere,
@@ -377,7 +378,7 @@ describeInBrowser('an administrator in a browser', (world) => {
     await page.getByText('다시 환불하지 마세요').waitFor();
     await page.getByText('결과가 확정되지 않은 취소가 있어').waitFor();
     await world.river.psp('PUT', '/simulator/faults', {});
-    await page.getByText('1,000원을 환불했고 판매자 지갑에 반영했습니다.').waitFor({ timeout: 40_000 });
+    await page.getByText('1,000원을 환불했고 판매자 지갑에 반영했습니다.').waitFor();
     expect((await cancelsOf(orderId)).map(({ status }) => status)).toEqual(['SUCCESS']);
-  }, 70_000);
+  });
 });

@@ -32,14 +32,14 @@ beforeAll(async () => {
   api = await startTestApi();
   wallet = openDatabase(api.database.url('wallet'), 4);
   ops = openDatabase(api.database.url('ops'), 2);
-  const deps = { encode, decode, clock: databaseClock, ids: systemIds, transactionTimeoutMs: 10_000, log };
+  const deps = { encode, decode, clock: databaseClock, ids: systemIds, transactionTimeoutMs: 60_000, log };
   settle = createSettlementConsumer({ ...deps, db: wallet }, new Registry());
   acknowledge = createBatchProcessor(acknowledgementService, {
     ...deps,
     db: api.world.db,
     metrics: createConsumerMetrics(new Registry(), { prefix: 'payment', applied: 'acknowledged' }),
   });
-}, 60_000);
+});
 afterAll(async () => {
   await wallet.$disconnect();
   await ops.$disconnect();

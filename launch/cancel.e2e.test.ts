@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { audit } from '#ops/audit';
-import { openPipeline, until, type Json, type Pipeline } from './e2e.fixture';
+import { until } from '#kit/until.fixture';
+import { openPipeline, type Json, type Pipeline } from './e2e.fixture';
 
 let river: Pipeline;
 beforeAll(async () => {
   river = await openPipeline();
-}, 90_000);
-afterAll(() => river.close(), 60_000);
+});
+afterAll(() => river.close());
 
 async function asAdmin(path: string, body: object): Promise<{ status: number; body: Json }> {
   const response = await fetch(`${river.service('api').url}${path}`, {
@@ -45,7 +46,7 @@ test('A line canceled while the settlement is still on its way: both arrive in o
   await river.untilSettled([orderId]);
   expect(await river.balances()).toEqual(before);
   await river.expectAudit();
-}, 90_000);
+});
 
 test('A part canceled in the PSP’s back office: its webhook brings it, the audit shows it until it is allocated', async () => {
   const made = await river.order([1, 4]);
@@ -64,7 +65,7 @@ test('A part canceled in the PSP’s back office: its webhook brings it, the aud
   await river.untilSettled([orderId]);
   expect((await show(orderId)).status).toBe('PARTIAL_CANCELED');
   await river.expectAudit();
-}, 90_000);
+});
 
 test('An answer that is lost for good: the webhook and the worker bring the payment to its end', async () => {
   const made = await river.order([1, 6]);
@@ -72,9 +73,9 @@ test('An answer that is lost for good: the webhook and the worker bring the paym
   const paid = await river.pay(made);
   expect([paid.status, paid.body.errorCode]).toEqual([202, 'PEC0007']);
   await river.psp('PUT', '/simulator/faults', {});
-  await river.untilSettled([made.orderId], 60_000);
+  await river.untilSettled([made.orderId]);
   expect(await show(made.orderId)).toMatchObject({ status: 'SUCCESS', isWalletDone: true });
   const { calls } = await river.psp('GET', `/simulator/calls?orderId=${made.orderId}`);
   expect(calls.filter((call: Json) => call.method === 'POST' && call.replayed !== true)).toHaveLength(1);
   await river.expectAudit();
-}, 120_000);
+});

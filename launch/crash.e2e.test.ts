@@ -3,15 +3,16 @@ import { join } from 'node:path';
 import { apply } from '#connect/apply';
 import { connectSettings } from '#connect/config';
 import { createLog } from '#kit/log';
+import { PATIENCE_MS, until } from '#kit/until.fixture';
 import { Kafka, logLevel } from 'kafkajs';
 import { createConnection, type Connection } from 'mariadb';
-import { openPipeline, until, type Pipeline } from './e2e.fixture';
+import { openPipeline, type Pipeline } from './e2e.fixture';
 
 let river: Pipeline;
 beforeAll(async () => {
   river = await openPipeline();
-}, 90_000);
-afterAll(() => river.close(), 60_000);
+});
+afterAll(() => river.close());
 
 function asRoot(): Promise<Connection> {
   const { port, rootUser: user, rootPassword: password, database } = river.stack.endpoints.mysql;
@@ -46,14 +47,14 @@ test('Kafka Connect killed with SIGKILL in mid-stream and started again: nothing
   await until('purchases after it', async () => orderIds.length > atDeath + 20);
   isBuying = false;
   await Promise.all(shoppers);
-  await apply(connectSettings(), { log: createLog('connect', 'silent'), timeoutMs: 120_000 }).catch(
+  await apply(connectSettings(), { log: createLog('connect', 'silent'), timeoutMs: PATIENCE_MS }).catch(
     withLastWordsOfConnect,
   );
-  await river.untilSettled(orderIds, 90_000);
+  await river.untilSettled(orderIds);
   const lines = await river.ops.walletTransaction.count({ where: { orderId: { in: orderIds } } });
   expect(lines).toBe(orderIds.length * 2);
   await river.expectAudit();
-}, 300_000);
+});
 
 /** What the wallet's group has committed on a partition of `payment`. */
 async function committedOffset(partition: number): Promise<bigint> {
@@ -91,7 +92,7 @@ test('The consumer killed between its commit and its offset: the batch comes aga
     const offset = await committedOffset(settled.partition);
     expect(offset).toBeLessThanOrEqual(settled.offset);
     await river.start('wallet');
-    await river.untilSettled([orderId], 90_000);
+    await river.untilSettled([orderId]);
     await until(
       'the batch has come again',
       async () => (await committedOffset(settled.partition)) > settled.offset,
@@ -101,7 +102,7 @@ test('The consumer killed between its commit and its offset: the batch comes aga
     await locker.end();
   }
   await river.expectAudit();
-}, 180_000);
+});
 
 test('The consumer killed in the middle of its transaction: nothing is half-applied, and it is settled afterwards', async () => {
   const locker = await asRoot();
@@ -113,20 +114,20 @@ test('The consumer killed in the middle of its transaction: nothing is half-appl
     await river.killAndRestart('wallet').catch(() => undefined);
     expect(await river.ops.walletTransaction.count({ where: { orderId } })).toBe(0);
     await locker.query('ROLLBACK');
-    await river.untilSettled([orderId], 90_000);
+    await river.untilSettled([orderId]);
     expect(await river.ops.walletTransaction.count({ where: { orderId } })).toBe(3);
   } finally {
     await locker.end();
   }
   await river.expectAudit();
-}, 180_000);
+});
 
 test('The API killed right after a confirm: the event is in the same commit, so it is settled all the same', async () => {
   const orderIds = await Promise.all([river.buy([1]), river.buy([4]), river.buy([6])]);
   await river.killAndRestart('api');
   await river.untilSettled(orderIds);
   await river.expectAudit();
-}, 90_000);
+});
 
 test('The worker killed: acknowledgements wait and then arrive', async () => {
   river.service('worker').kill('SIGKILL');
@@ -136,7 +137,7 @@ test('The worker killed: acknowledgements wait and then arrive', async () => {
   await river.start('worker');
   await river.untilSettled([orderId]);
   await river.expectAudit();
-}, 90_000);
+});
 
 test('MySQL killed with SIGKILL under load: what was answered is kept, nothing is doubled', async () => {
   const answered: string[] = [];
@@ -153,13 +154,13 @@ test('MySQL killed with SIGKILL under load: what was answered is kept, nothing i
   await river.stack.kill('mysql');
   await river.stack.restart('mysql');
   const before = answered.length;
-  await until('purchases go on', async () => answered.length > before + 5, 60_000);
+  await until('purchases go on', async () => answered.length > before + 5);
   isBuying = false;
   await Promise.all(shoppers);
-  await apply(connectSettings(), { log: createLog('connect', 'silent'), timeoutMs: 90_000 });
-  await river.untilSettled(answered, 90_000);
+  await apply(connectSettings(), { log: createLog('connect', 'silent'), timeoutMs: PATIENCE_MS });
+  await river.untilSettled(answered);
   expect(await river.ops.walletTransaction.count({ where: { orderId: { in: answered } } })).toBe(
     answered.length * 3,
   );
   await river.expectAudit();
-}, 240_000);
+});

@@ -9,13 +9,14 @@ import { audit } from '#ops/audit';
 import { opsConfig } from '#ops/config';
 import { resolveByHand } from '#ops/dead-letters';
 import { loadSchemaIds } from '#prisma/event-schemas';
-import { openPipeline, until, type Json, type Pipeline } from './e2e.fixture';
+import { until } from '#kit/until.fixture';
+import { openPipeline, type Json, type Pipeline } from './e2e.fixture';
 
 let river: Pipeline;
 beforeAll(async () => {
   river = await openPipeline();
-}, 90_000);
-afterAll(() => river.close(), 60_000);
+});
+afterAll(() => river.close());
 
 interface Ran {
   exitCode: number;
@@ -160,7 +161,7 @@ test('Every kind of poison parks alone on the topic payment, and what is paid ar
   expect((await dlq('list')).json.deadLetters).toEqual([]);
   expect(await parkedCount()).toBe(0);
   await river.expectAudit();
-}, 240_000);
+});
 
 test.each<[string, string]>([
   ['payment', 'wallet-service'],
@@ -204,7 +205,6 @@ test.each<[string, string]>([
     expect(await parkedCount()).toBe(before);
     await river.expectAudit();
   },
-  240_000,
 );
 
 test('Wrong arguments get the usage and exit status 1', async () => {
@@ -213,4 +213,4 @@ test('Wrong arguments get the usage and exit status 1', async () => {
     expect(exitCode).toBe(1);
     expect(output).toMatch(/npm run dlq -- list|the reason/);
   }
-}, 120_000);
+});

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { describeWith, findTool } from '#kit/optional-tool.fixture';
+import { PATIENCE_MS, until } from '#kit/until.fixture';
 import { BROWSERS, INSTALL_BROWSER, openBrowser } from './browser';
-import { openPipeline, until, type Json, type Pipeline } from './e2e.fixture';
+import { openPipeline, type Json, type Pipeline } from './e2e.fixture';
 
 // A shopper's and an administrator's browser before the whole pipeline. Every page is watched: where its requests go,
 // and what its console says.
@@ -10,7 +11,6 @@ import { openPipeline, until, type Json, type Pipeline } from './e2e.fixture';
 const CHROMIUM = findTool(BROWSERS, INSTALL_BROWSER);
 
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const STEP_TIMEOUT_MS = 15_000;
 const KOREAN = { locale: 'ko-KR', timezoneId: 'Asia/Seoul', viewport: { width: 1100, height: 900 } };
 export const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
@@ -77,7 +77,7 @@ async function openPages(chromiumPath: string): Promise<PagesWorld> {
     psp: river.service('simulator').url,
     async visit(options = {}) {
       const context = await browser.newContext({ ...KOREAN, ...options });
-      context.setDefaultTimeout(STEP_TIMEOUT_MS);
+      context.setDefaultTimeout(PATIENCE_MS);
       contexts.push(context);
       return watch(context, await context.newPage());
     },
@@ -99,7 +99,7 @@ export function describeInBrowser(title: string, tests: (world: PagesWorld) => v
     const world = {} as PagesWorld;
     beforeAll(async () => {
       Object.assign(world, await openPages(chromium));
-    }, 120_000);
+    });
     afterEach(() => world.rest());
     afterAll(() => world.close());
     tests(world);

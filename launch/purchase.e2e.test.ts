@@ -3,8 +3,8 @@ import { openPipeline, type Json, type Pipeline } from './e2e.fixture';
 let river: Pipeline;
 beforeAll(async () => {
   river = await openPipeline();
-}, 90_000);
-afterAll(() => river.close(), 60_000);
+});
+afterAll(() => river.close());
 
 test('One purchase flows from the checkout to every seller’s wallet and back', async () => {
   const before = await river.balances();
@@ -56,7 +56,7 @@ test('50 purchases at once with several sellers: all settled, all acknowledged, 
     const [seller, amount] = price.get(productNo) ?? [0, 0n];
     share.set(seller, (share.get(seller) ?? 0n) + amount);
   }
-  const orderIds = await Promise.all(chosen.map((productNos) => river.buy(productNos)));
+  const orderIds = await Promise.all(chosen.map((productNos) => river.buyInCrowd(productNos)));
   await river.untilSettled(orderIds);
   const after = await river.balances();
   for (const [seller, amount] of share)
@@ -68,7 +68,7 @@ test('50 purchases at once with several sellers: all settled, all acknowledged, 
     distinct: ['partition'],
   });
   expect(used.length).toBeGreaterThan(3);
-}, 120_000);
+});
 
 test('The same confirm 20 times at once makes one PSP call and one credit', async () => {
   const order = await river.order([1, 4]);

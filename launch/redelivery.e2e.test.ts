@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openPipeline, until, type Pipeline } from './e2e.fixture';
+import { until } from '#kit/until.fixture';
+import { openPipeline, type Pipeline } from './e2e.fixture';
 
 const BATCH_FAILED = 'batch failed, will repeat';
 
 let river: Pipeline;
 beforeAll(async () => {
   river = await openPipeline();
-}, 90_000);
-afterAll(() => river.close(), 60_000);
+});
+afterAll(() => river.close());
 
 /** The outbox row of an order's payment event, as the topic has it. */
 async function published(orderId: string) {
@@ -87,7 +88,7 @@ test('The payment API starts and takes payments without the registry', async () 
   } finally {
     await river.stack.restart('registry');
   }
-}, 120_000);
+});
 
 test('Without the registry a running consumer goes on, for it knows the schemas; a new one waits and then settles', async () => {
   await river.stack.kill('registry');
@@ -110,4 +111,4 @@ test('Without the registry a running consumer goes on, for it knows the schemas;
     await starting;
   }
   await river.expectAudit();
-}, 120_000);
+});

@@ -1,10 +1,11 @@
-import { openPipeline, until, type Pipeline } from './e2e.fixture';
+import { until } from '#kit/until.fixture';
+import { openPipeline, type Pipeline } from './e2e.fixture';
 
 let river: Pipeline;
 beforeAll(async () => {
   river = await openPipeline();
-}, 90_000);
-afterAll(() => river.close(), 60_000);
+});
+afterAll(() => river.close());
 
 test('When the API is told to end while a confirm waits for the PSP, then the confirm is finished and answered', async () => {
   const { orderId, amount } = await river.order([1, 4]);
@@ -33,7 +34,7 @@ test('When the API is told to end while a confirm waits for the PSP, then the co
   await river.start('api');
   await river.untilSettled([orderId]);
   await river.expectAudit();
-}, 90_000);
+});
 
 test('When worker and wallet consumer are told to end in mid-stream, then they end well and the rest waits for them', async () => {
   const orderIds: string[] = [];
@@ -48,4 +49,4 @@ test('When worker and wallet consumer are told to end in mid-stream, then they e
   await river.start('worker');
   await river.untilSettled(orderIds);
   await river.expectAudit();
-}, 120_000);
+});

@@ -8,8 +8,8 @@ import { findByEnvironment } from '#stack/process';
 import { stackDown, stackStatus } from '#stack/stack';
 import { freePorts } from '#stack/ports';
 import { projectFolder } from '#stack/project';
+import { until } from '#kit/until.fixture';
 import { environmentWith } from './e2e.config';
-import { until } from './e2e.fixture';
 import { isReady } from './services';
 
 interface Command {
@@ -78,11 +78,7 @@ test('npm start buys once, starts again what dies, and Ctrl-C leaves no process'
   const env = await ownEnvironment(stackDir);
   const { child, screen, ended } = run('start', env);
   try {
-    await until(
-      'the addresses are printed',
-      async () => screen().includes('Ctrl-C stops everything'),
-      120_000,
-    );
+    await until('the addresses are printed', () => screen().includes('Ctrl-C stops everything'));
     expect(screen()).toMatch(/settlement acknowledged/);
     expect(screen()).toMatch(/sellers credited \d+ ms after the confirm's answer/);
     const apiUrl = `http://127.0.0.1:${env['PAYMENT_API_PORT']}`;
@@ -94,15 +90,15 @@ test('npm start buys once, starts again what dies, and Ctrl-C leaves no process'
     expect(await isReady(apiUrl)).toBe(true);
     process.kill(api.pid, 'SIGKILL');
     await until('the death is said', async () => /died \(.*starting again in 1 s/.test(screen()));
-    await until('it runs again', async () => screen().includes('runs again'), 60_000);
+    await until('it runs again', async () => screen().includes('runs again'));
   } finally {
     child.kill('SIGINT');
     await ended;
   }
   expect(await ended).toBe(0);
   expect(screen()).toContain('stopped');
-  await until('nothing is left', async () => (await leftOver(env)) === 0, 10_000);
-}, 240_000);
+  await until('nothing is left', async () => (await leftOver(env)) === 0);
+});
 
 test('When a port is taken by another program, then npm start says which and how to move, and starts nothing', async () => {
   const env = await ownEnvironment(stackDir);
@@ -119,18 +115,18 @@ test('When a port is taken by another program, then npm start says which and how
   } finally {
     holder.close();
   }
-}, 60_000);
+});
 
 test('When npm start itself is killed, then our processes end too, and the next start works', async () => {
   const env = await ownEnvironment(stackDir);
   const settings = readStackSettings(environmentWith(env));
   const first = run('start', env);
   try {
-    await until('it runs', async () => first.screen().includes('Ctrl-C stops everything'), 120_000);
+    await until('it runs', async () => first.screen().includes('Ctrl-C stops everything'));
     first.child.kill('SIGKILL');
     await first.ended;
     const apiUrl = `http://127.0.0.1:${env['PAYMENT_API_PORT']}`;
-    await until('the API has ended', async () => !(await isReady(apiUrl)), 30_000);
+    await until('the API has ended', async () => !(await isReady(apiUrl)));
     const second = run('demo', env);
     expect(await second.ended).toBe(0);
     expect(second.screen()).toContain('audit holds');
@@ -140,4 +136,4 @@ test('When npm start itself is killed, then our processes end too, and the next 
     await stackDown(settings);
   }
   expect(await leftOver(env)).toBe(0);
-}, 240_000);
+});

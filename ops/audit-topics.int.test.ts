@@ -3,6 +3,8 @@ import type { Admin, Kafka, Producer } from 'kafkajs';
 import { createKafka } from '#kit/kafka';
 import { createLog } from '#kit/log';
 import { brokerOfTheRun } from '#kit/testing.config';
+import { createTopics } from '#kit/topics.fixture';
+import { until } from '#kit/until.fixture';
 import { audit, auditText, type AuditOptions, type AuditReport } from './audit';
 import { TOPIC_CHECKS } from './audit.topics';
 import { decode, LEDGER, useMarket, writeLedger } from './market.fixture';
@@ -36,10 +38,10 @@ afterAll(async () => {
 beforeEach(async () => {
   names = { payment: `payment-${randomUUID()}`, wallet: `wallet-${randomUUID()}` };
   made.push(...Object.values(names));
-  await admin.createTopics({
-    topics: Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
-    waitForLeaders: true,
-  });
+  await createTopics(
+    admin,
+    Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
+  );
   // Events have ids of the form that consumers take as one.
   for (const { id } of await run('SELECT id FROM outbox ORDER BY no')) {
     const uuid = randomUUID();
@@ -442,11 +444,14 @@ describe('reading the topics', () => {
     await auditNow(incremental);
     await admin.deleteTopics({ topics: Object.values(names) });
     // The broker deletes behind its answer.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    await admin.createTopics({
-      topics: Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
-      waitForLeaders: true,
+    await until('the topics are gone', async () => {
+      const there = await admin.listTopics();
+      return Object.values(names).every((topic) => !there.includes(topic));
     });
+    await createTopics(
+      admin,
+      Object.values(names).map((topic) => ({ topic, numPartitions: 2 })),
+    );
     await publish([forged(), ...old, ...old]);
     const report = await auditNow(incremental);
     expect(report.topics).toMatchObject({ isFull: true, events: 21 });
@@ -465,7 +470,7 @@ describe('reading the topics', () => {
     let read = 0;
     await reader.read(before, async (page) => void (read += page.length));
     expect(read).toBe(5);
-  }, 30_000);
+  });
 
   it('When the topics were made anew, then they are read from their beginning', async () => {
     await publish(await rows());

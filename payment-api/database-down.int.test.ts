@@ -25,4 +25,4 @@ test('When the database does not answer, then 503 PEC0014 with Retry-After, and 
     expect(JSON.stringify(body)).not.toMatch(/pool|prisma|127\.0\.0\.1/i);
   }
   expect(await api.confirmCalls(orderId)).toEqual([]);
-}, 60_000);
+});

@@ -22,7 +22,9 @@ import type { Psp } from './toss/toss-client';
 // database, against a PSP whose money is the model. Leases are zero: whatever stands still may be taken over at once, and
 // what was taken over wakes up later. When all is said and done, our rows must tell what the PSP has done.
 
+/** After that time no run begins, unless there were too few. */
 const RUN_LIMIT_MS = 40_000;
+const RUNS_MIN = 11;
 const RUNS_MAX = 400;
 const ROUNDS_MAX = 4;
 const TAKEN_MAX = 12;
@@ -329,7 +331,7 @@ test('Whatever the order of steps, the shopper is charged once or not at all, an
       beginning,
       fc.array(command, LENGTH),
       async ({ isPaid: isPaidFirst, isOld }, commands) => {
-        if (Date.now() > deadline) return;
+        if (runs >= RUNS_MIN && Date.now() > deadline) return;
         runs += 1;
         const run = new Run();
         await run.prepare();
@@ -357,6 +359,5 @@ test('Whatever the order of steps, the shopper is charged once or not at all, an
     { seed, numRuns: RUNS_MAX },
   );
   process.stdout.write(`interleavings: ${runs} runs, ${JSON.stringify(Object.fromEntries(endings))}\n`);
-  // The commands come far enough to be worth running: on a slow machine too.
-  expect(runs).toBeGreaterThan(10);
-}, 120_000);
+  expect(runs).toBeGreaterThanOrEqual(RUNS_MIN);
+});

@@ -65,7 +65,6 @@ test.each(operations.map((called) => [called.operation.operationId as string, ca
     const takesNothing = OPERATIONS.some((one) => one.id === id && Object.keys(one.input).length === 0);
     expect(seen.size).toBeGreaterThan(takesNothing ? 0 : 1);
   },
-  120_000,
 );
 
 test('When a key is missing or wrong, then an operation for administrators is refused before anything else', async () => {

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHttpApp, listen } from '#kit/http';
-import { sleep, systemClock } from '#kit/clock';
+import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createLog, type Logger } from '#kit/log';
 import { OWN_PAGES_POLICY } from '#kit/pages';
+import { until } from '#kit/until.fixture';
 import { openTestDatabase, testCodec, type TestDatabase } from '#prisma/database.fixture';
 import { startSimulator } from '#psp-simulator/simulator';
 import { pingDatabase } from '#prisma/database';
@@ -56,6 +57,8 @@ export interface TestApi {
   payment(orderId: string): Promise<Json>;
   /** `from → to` of every history row of an order, in order. */
   history(orderId: string): Promise<string[]>;
+  /** While `work` runs, the API takes a held call soon for a lost one. */
+  whileImpatient<T>(work: () => Promise<T>): Promise<T>;
   /** Waits until the PSP holds a request of the order's (the fault `hold`). */
   untilHeld(orderId: string): Promise<void>;
   /** Rows of `payment_cancels` and of `payment_orders`. */
@@ -66,8 +69,9 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** Time limits are short, so that a silent PSP is soon seen as silent. */
-export const PSP_TIMEOUT_MS = 400;
+/** Long, so that no answer of a slow machine is taken for silence; `whileImpatient` shortens it where the PSP holds a call for good. */
+export const PSP_TIMEOUT_MS = 20_000;
+const SILENT_PSP_TIMEOUT_MS = 400;
 /** The simulator's, and ours: Toss wants a second. */
 export const CANCEL_INTERVAL_MS = 100;
 
@@ -120,19 +124,15 @@ function operatorOf(
         { cancelReason: 'changed my mind', ...(paymentOrderNos === undefined ? {} : { paymentOrderNos }) },
         { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': key },
       ),
-    async untilHeld(orderId) {
-      for (let tries = 0; tries < HELD_TRIES_MAX; tries += 1) {
+    untilHeld: (orderId) =>
+      until(`a call for ${orderId} is held`, async () => {
         const { held } = await psp('GET', '/simulator/faults');
-        if (held.some((one: Json) => one.orderId === orderId)) return;
-        await sleep(10);
-      }
-      throw new Error(`nothing of ${orderId} is held at the PSP`);
-    },
+        return held.some((one: Json) => one.orderId === orderId);
+      }),
   };
 }
 
 const ROUNDS_MAX = 50;
-const HELD_TRIES_MAX = 500;
 
 /** @throws Error when something stays due */
 export async function recoverAll(world: RecoveryWorld & { outcomes: string[] }): Promise<string[]> {
@@ -188,11 +188,9 @@ export async function startTestApi(
     cancelIntervalMs: CANCEL_INTERVAL_MS,
   });
   const { encode } = testCodec();
-  const realPsp = createTossClient({
-    baseUrl: simulator.url,
-    secretKey: 'test_sk_simulator',
-    timeoutMs: PSP_TIMEOUT_MS,
-  });
+  const clientOf = (timeoutMs: number): Psp =>
+    createTossClient({ baseUrl: simulator.url, secretKey: 'test_sk_simulator', timeoutMs });
+  const realPsp = clientOf(PSP_TIMEOUT_MS);
   const world: PaymentApiWorld = {
     db: database.db,
     psp: realPsp,
@@ -244,6 +242,15 @@ export async function startTestApi(
       return { orderId, amount, paymentKey, lineNos };
     },
     ...operatorOf(call, psp),
+    async whileImpatient(work) {
+      const patient = { ...world.psp };
+      Object.assign(world.psp, clientOf(SILENT_PSP_TIMEOUT_MS));
+      try {
+        return await work();
+      } finally {
+        Object.assign(world.psp, patient);
+      }
+    },
     recover: (parts) => recoverAll(recoveryWorldOf(world, log, parts)),
     url,
     pspUrl: simulator.url,

@@ -12,5 +12,5 @@ describeWith(schemathesis, 'Schemathesis', (program) => {
     } finally {
       await api.close();
     }
-  }, 240_000);
+  });
 });

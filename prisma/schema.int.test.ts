@@ -175,7 +175,7 @@ let dmmf: Dmmf;
 beforeAll(async () => {
   database = await openTestDatabase('ops');
   dmmf = readDmmf(SCHEMA);
-}, 60_000);
+});
 afterAll(() => database.close());
 
 describe('schema.prisma and the migrated database', () => {

@@ -1,3 +1,4 @@
+import { PATIENCE_MS, until } from '#kit/until.fixture';
 import { openDatabase, type Database } from './database';
 import { openTestDatabase, type TestDatabase } from './database.fixture';
 import { openDatabaseProxy } from './proxy.fixture';
@@ -60,15 +61,15 @@ test('When the database goes silent, then a call ends in time as "unavailable", 
         (reason: unknown) => reason,
       );
       expect(isDatabaseUnavailable(error)).toBe(true);
-      expect(performance.now() - startedMs).toBeLessThan(15_000);
+      // The silence has no end: a call that waits for an answer waits for TCP to lose its patience, a quarter of an hour.
+      expect(performance.now() - startedMs).toBeLessThan(PATIENCE_MS);
       // Whatever the pool still holds of the silent time is found out and replaced.
-      let isBack = false;
-      for (let tries = 0; tries < 40 && !isBack; tries += 1)
-        isBack = await products(db).then(
+      await until('the pools have recovered', () =>
+        products(db).then(
           (counts) => counts.every((count) => count === 6),
           () => false,
-        );
-      expect(isBack).toBe(true);
+        ),
+      );
     }
     // Nor is one being made when the proxy goes.
     await untilPoolIsFull(db);
@@ -76,7 +77,7 @@ test('When the database goes silent, then a call ends in time as "unavailable", 
     await db.$disconnect();
     proxy.close();
   }
-}, 60_000);
+});
 
 test('When a connection only idles, then it may: the next call is served', async () => {
   const db = openDatabase(database.url('paymentApi'), 2, { answerTimeoutMs: ANSWER_TIMEOUT_MS });

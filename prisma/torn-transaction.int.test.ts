@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { PATIENCE_MS } from '#kit/until.fixture';
 import { openTestDatabase, type TestDatabase } from './database.fixture';
 import { openDatabase } from './database';
 import { closeDatabase, inTransaction, isDatabaseUnavailable } from './transaction';
@@ -34,42 +35,38 @@ function standStill(ms: number): void {
 test.each([
   ['a statement outlasts it', 0],
   ['the process stands still meanwhile', TIMEOUT_MS],
-])(
-  'When the time runs out because %s, then nothing of the transaction is left',
-  async (_what, stillMs) => {
-    const outcomes = new Set<string>();
-    for (let round = 0; round < 15; round += 1) {
-      const run = randomUUID();
-      // Shorter and longer than the limit, so that some rounds commit.
-      const seconds = (TIMEOUT_MS + round * 4 - 30) / 1000;
-      const outcome = await inTransaction(
-        database.db,
-        async (tx) => {
-          await tx.execute`INSERT INTO torn VALUES (${run}, 1)`;
-          const slow = tx.query`SELECT SLEEP(${seconds})`.then(() => {});
-          await Promise.resolve();
-          if (stillMs > 0) setImmediate(() => standStill(stillMs + round * 3));
-          await slow;
-          for (let part = 2; part <= 6; part += 1) {
-            if (stillMs > 0) standStill(5);
-            await tx.execute`INSERT INTO torn VALUES (${run}, ${part})`;
-          }
-        },
-        { timeoutMs: TIMEOUT_MS, attemptsMax: 1 },
-      ).then(
-        () => 'committed',
-        () => 'rolled back',
-      );
-      outcomes.add(outcome);
-      // Whatever was sent too late arrives before it is looked for.
-      await new Promise((resolve) => setTimeout(resolve, 30));
-      const parts = await partsOf(run);
-      expect([round, parts]).toEqual([round, outcome === 'committed' ? [1, 2, 3, 4, 5, 6] : []]);
-    }
-    expect(outcomes).toContain('rolled back');
-  },
-  60_000,
-);
+])('When the time runs out because %s, then nothing of the transaction is left', async (_what, stillMs) => {
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 15; round += 1) {
+    const run = randomUUID();
+    // Shorter and longer than the limit, so that some rounds commit.
+    const seconds = (TIMEOUT_MS + round * 4 - 30) / 1000;
+    const outcome = await inTransaction(
+      database.db,
+      async (tx) => {
+        await tx.execute`INSERT INTO torn VALUES (${run}, 1)`;
+        const slow = tx.query`SELECT SLEEP(${seconds})`.then(() => {});
+        await Promise.resolve();
+        if (stillMs > 0) setImmediate(() => standStill(stillMs + round * 3));
+        await slow;
+        for (let part = 2; part <= 6; part += 1) {
+          if (stillMs > 0) standStill(5);
+          await tx.execute`INSERT INTO torn VALUES (${run}, ${part})`;
+        }
+      },
+      { timeoutMs: TIMEOUT_MS, attemptsMax: 1 },
+    ).then(
+      () => 'committed',
+      () => 'rolled back',
+    );
+    outcomes.add(outcome);
+    // Whatever was sent too late arrives before it is looked for.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const parts = await partsOf(run);
+    expect([round, parts]).toEqual([round, outcome === 'committed' ? [1, 2, 3, 4, 5, 6] : []]);
+  }
+  expect(outcomes).toContain('rolled back');
+});
 
 /** Six parts, with time between them for somebody to close the database. */
 function writeParts(db: TestDatabase['db'], run: string, pauseMs: number): Promise<string> {
@@ -95,14 +92,14 @@ test('When the database is closed while transactions run, then each is whole, an
     const runs = [randomUUID(), randomUUID(), randomUUID()];
     const written = runs.map((run) => writeParts(db, run, 0));
     await new Promise((resolve) => setTimeout(resolve, round * 2));
-    const closed = closeDatabase(db);
+    const closed = closeDatabase(db, PATIENCE_MS);
     const refused = await inTransaction(db, async () => {}).catch((error: unknown) => error);
     expect(isDatabaseUnavailable(refused)).toBe(true);
     await closed;
     expect(await Promise.all(written)).toEqual(['committed', 'committed', 'committed']);
     for (const run of runs) expect([round, await partsOf(run)]).toEqual([round, [1, 2, 3, 4, 5, 6]]);
   }
-}, 60_000);
+});
 
 test('When a transaction outlasts the grace, then its connection is left to it: nothing is cut out of its middle', async () => {
   const db = openDatabase(database.url('wallet'), 2);

@@ -1,4 +1,4 @@
-import { basic, closeFixtures, fixture, until } from './simulator.fixture';
+import { basic, closeFixtures, fixture, untilHeld } from './simulator.fixture';
 
 afterEach(closeFixtures);
 
@@ -61,7 +61,7 @@ describe('Idempotency-Key', () => {
     const paymentKey = await shopper(orderId, amount);
     await control('PUT', '/simulator/faults', { hold: 'request', times: 1 });
     const first = confirm({ paymentKey, orderId, amount }, 'key-1');
-    await until(async () => (await control('GET', '/simulator/faults')).body.held.length === 1);
+    await untilHeld(control, 1);
     expect(await confirm({ paymentKey, orderId, amount }, 'key-1')).toEqual({
       status: 409,
       body: { code: 'IDEMPOTENT_REQUEST_PROCESSING', message: '이전 멱등 요청이 처리중입니다.' },

@@ -1,5 +1,6 @@
 import { createLog } from '#kit/log';
 import { removeTempFolders, tempFolder } from '#kit/temp-folder.fixture';
+import { until } from '#kit/until.fixture';
 import { type Simulator, type SimulatorOptions, startSimulator } from './simulator';
 
 // What the tests of this room share: a simulator of their own and a client.
@@ -80,6 +81,13 @@ export async function fixture(options: Partial<SimulatorOptions> = {}): Promise<
   };
 }
 
+/** Waits until the simulator holds so many requests and answers (the fault `hold`). */
+export const untilHeld = (control: Fixture['control'], count: number): Promise<void> =>
+  until(
+    `${count} are held`,
+    async () => (await control('GET', '/simulator/faults')).body.held.length === count,
+  );
+
 /** For `afterEach`: closes what `fixture` started, and removes the test's folders. */
 export async function closeFixtures(): Promise<void> {
   try {
@@ -110,13 +118,4 @@ async function call(
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   return { status: response.status, body: await response.json() };
-}
-
-/** Polls until `check` holds. @throws Error after `timeoutMs`. */
-export async function until(check: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`not true within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

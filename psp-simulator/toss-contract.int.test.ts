@@ -254,7 +254,7 @@ if (isLifeKnown) {
     expect(listed.map((one) => Math.abs(one.amount)).toSorted((a, b) => a - b)).toEqual(
       [part, amount - part, amount].toSorted((a, b) => a - b),
     );
-  }, 180_000);
+  });
 }
 
 /** The transactions of a payment, when there are as many as expected. */

@@ -4,8 +4,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { createConnection } from 'mariadb';
-import { sleep } from '#kit/clock';
 import { removeTempFolders, tempFolder } from '#kit/temp-folder.fixture';
+import { createTopics } from '#kit/topics.fixture';
+import { until } from '#kit/until.fixture';
 import { SERVER_NAMES, readStackSettings, type ServerName, type StackSettings } from './config';
 import { distributionAt, ensureDistribution, isWhole } from './distribution';
 import { StackInterrupted } from './errors';
@@ -59,14 +60,6 @@ async function registerSchema(stack: RunningStack, subject: string): Promise<num
   return Number(answer.id);
 }
 
-async function until(condition: () => boolean, limitMs: number): Promise<void> {
-  const deadline = Date.now() + limitMs;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms`);
-    await sleep(50);
-  }
-}
-
 function listen(port: number): Promise<Server> {
   return new Promise((resolve) => {
     const server = createServer().listen(port, '127.0.0.1', () => resolve(server));
@@ -80,11 +73,11 @@ describe('the servers', () => {
   beforeAll(async () => {
     settings = await newSettings();
     stack = await stackUp(settings);
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await stack?.down({ all: true });
-  }, 60_000);
+  });
 
   it('When they are up, then all are healthy, with the settings that correctness needs', async () => {
     const statuses = await stackStatus(settings);
@@ -113,7 +106,7 @@ describe('the servers', () => {
     ]);
     const plugins = await (await fetch(`${stack.endpoints.connectUrl}/connector-plugins`)).text();
     expect(plugins).toContain('io.debezium.connector.mysql.MySqlConnector');
-  }, 20_000);
+  });
 
   it('When up is repeated, then the same processes go on', async () => {
     const before = pids(stack);
@@ -123,14 +116,14 @@ describe('the servers', () => {
     // What another call started is not this one's to stop.
     await again.down();
     expect(pids(stack)).toEqual(before);
-  }, 20_000);
+  });
 
   it('When servers are killed right after they answered, then up repairs and nothing is lost', async () => {
     const connectPid = stack.pidOf('connect');
     const producer = kafkaOf(stack).producer({ allowAutoTopicCreation: false });
     const admin = kafkaOf(stack).admin();
     await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'kept', numPartitions: 1 }] });
+    await createTopics(admin, [{ topic: 'kept', numPartitions: 1 }]);
     await producer.connect();
     await query(stack, 'CREATE TABLE kept (id INT PRIMARY KEY)');
 
@@ -153,19 +146,19 @@ describe('the servers', () => {
     await offsets.connect();
     expect(await offsets.fetchTopicOffsets('kept')).toEqual([expect.objectContaining({ high: '1' })]);
     await offsets.disconnect();
-  }, 60_000);
+  });
 
   it('When a supervised server is killed, then it comes back, unless it was stopped on purpose', async () => {
     const events: SupervisorEvent[] = [];
     stack.supervise((event) => events.push(event));
     const before = stack.pidOf('registry');
     await stack.kill('registry');
-    await until(() => events.some(({ event }) => event === 'started'), 30_000);
+    await until('it is started again', () => events.some(({ event }) => event === 'started'));
     expect(await stack.healthy('registry')).toBe(true);
     expect(stack.pidOf('registry')).not.toBe(before);
 
     await stackDown(settings, { servers: ['registry'] });
-    await until(() => events.some(({ event }) => event === 'released'), 10_000);
+    await until('it is released', () => events.some(({ event }) => event === 'released'));
     expect(events.map(({ name, event }) => `${name} ${event}`)).toEqual([
       'registry died',
       'registry started',
@@ -174,7 +167,7 @@ describe('the servers', () => {
     ]);
     expect(running(settings)).toEqual(['mysql', 'kafka', 'connect']);
     await stack.unsupervise();
-  }, 60_000);
+  });
 
   it('When a record was lost, then down still finds its process and leaves nothing', async () => {
     rmSync(join(settings.stackDir, 'run', 'kafka.json'));
@@ -188,7 +181,7 @@ describe('the servers', () => {
       true,
       true,
     ]);
-  }, 60_000);
+  });
 
   it('When it is reset, then the data are gone and the cache is not', async () => {
     expect(existsSync(join(settings.stackDir, 'data', 'mysql'))).toBe(true);
@@ -212,7 +205,7 @@ describe('what can be in the way', () => {
 
   it('When a recorded pid belongs to another program now, then that program is left alone', async () => {
     const settings = await newSettings();
-    const stranger = spawn('sleep', ['60'], { detached: true });
+    const stranger = spawn('sleep', ['3600'], { detached: true });
     const identity = identify(stranger.pid ?? 0);
     if (identity === undefined) throw new Error('sleep did not start');
     const folder = new StackFolder(settings.stackDir);
@@ -230,7 +223,7 @@ describe('what can be in the way', () => {
     expect(folder.record('registry')).toBeUndefined();
     expect(isAlive(identity)).toBe(true);
     stranger.kill('SIGKILL');
-  }, 20_000);
+  });
 
   it('When there is no Java, then the package to install is named and nothing is started', async () => {
     const settings = { ...(await newSettings()), javaHome: undefined, environment: { PATH: temp() } };
@@ -247,7 +240,7 @@ describe('what can be in the way', () => {
       /MySQL ended[^]*\[ERROR\]/,
     );
     expect(running(settings)).toEqual([]);
-  }, 60_000);
+  });
 
   it('When the cache is half there, then exactly one of two callers fetches it anew', async () => {
     const settings = { ...readStackSettings(), cacheDir: temp() };
@@ -265,7 +258,7 @@ describe('what can be in the way', () => {
     expect(statSync(registryJar).size).toBeGreaterThan(1000);
     rmSync(registryJar);
     expect(isWhole(folder)).toBe(false);
-  }, 120_000);
+  });
 });
 
 /** Runs `npm run stack`'s command; sends SIGINT when `interruptAt` stands in its output. */
@@ -322,7 +315,7 @@ describe('the command', () => {
       exitCode: 1,
       output: expect.stringContaining('say up, down, status or reset'),
     });
-  }, 90_000);
+  });
 });
 
 describe('interruption', () => {
@@ -341,5 +334,5 @@ describe('interruption', () => {
     expect(await stack.healthy('mysql')).toBe(true);
     await stack.down();
     expect(running(settings)).toEqual([]);
-  }, 90_000);
+  });
 });

@@ -63,7 +63,6 @@ test.each(operations.map((called) => [called.operation.operationId as string, ca
     });
     expect(seen.size).toBeGreaterThan(1);
   },
-  120_000,
 );
 
 test('When the key is missing or wrong, then nothing is shown', async () => {
@@ -94,5 +93,5 @@ test('The document is served', async () => {
 describeWith(schemathesis, 'Schemathesis', (program) => {
   test('finds no answer of the wallet API that is not described, and no 5xx', async () => {
     expect(await fuzz(program, url, KEY)).toBe(OPERATIONS.length);
-  }, 240_000);
+  });
 });

@@ -35,7 +35,7 @@ beforeAll(async () => {
     clock: databaseClock,
     ids: systemIds,
     log: createLog('worker', 'silent'),
-    transactionTimeoutMs: 6_000,
+    transactionTimeoutMs: 60_000,
     metrics,
   };
 });

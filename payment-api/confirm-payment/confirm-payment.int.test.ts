@@ -314,14 +314,15 @@ describe('confirm: what must not pay an order', () => {
 describe('confirm: the fence', () => {
   test('When the claim was taken over while the PSP was asked, then the late writer changes nothing', async () => {
     const { orderId, paymentKey, amount } = await authenticated();
-    await api.psp('PUT', '/simulator/faults', { latencyMs: 250, orderId });
+    await api.psp('PUT', '/simulator/faults', { hold: 'answer', times: 1, orderId });
     const running = api.confirm(paymentKey, orderId, amount);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await api.untilHeld(orderId);
     // What recovery does in another process: it ends the attempt by its own lookup.
     await api.database.administer(
       "UPDATE payment_events SET status = 'UNKNOWN', claim_token = NULL WHERE order_id = ? AND status = 'EXECUTING'",
       [orderId],
     );
+    await api.psp('POST', '/simulator/release', {});
     const { status, body } = await running;
     expect([status, body.errorCode]).toEqual([202, 'PEC0007']);
     expect(await api.payment(orderId)).toMatchObject({ status: 'UNKNOWN', is_payment_done: 0 });
@@ -330,15 +331,16 @@ describe('confirm: the fence', () => {
 
   test('When our database does not take the record, then 202 and never "nothing was charged"', async () => {
     const { orderId, paymentKey, amount } = await authenticated();
-    await api.psp('PUT', '/simulator/faults', { latencyMs: 200, orderId });
+    await api.psp('PUT', '/simulator/faults', { hold: 'answer', times: 1, orderId });
     const running = api.confirm(paymentKey, orderId, amount);
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await api.untilHeld(orderId);
     // The event's idempotency key is taken: the record's transaction fails as a whole.
     await api.database.administer(
       `INSERT INTO outbox (id, aggregate_type, aggregate_id, event_type, idempotency_key, payload)
        VALUES (UUID(), 'test', 'test', 'test', ?, '12345')`,
       [`payment.PaymentConfirmed:${orderId}`],
     );
+    await api.psp('POST', '/simulator/release', {});
     const { status, body } = await running;
     expect([status, body.errorCode]).toEqual([202, 'PEC0007']);
     expect(await api.payment(orderId)).toMatchObject({ status: 'EXECUTING', is_payment_done: 0 });

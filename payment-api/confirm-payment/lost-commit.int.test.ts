@@ -48,7 +48,7 @@ test('When nobody can tell whether the claim happened, then 202, and recovery pa
   expect(await direct.confirmCalls(orderId)).toEqual([]);
   await direct.recover();
   expect(await direct.payment(orderId)).toMatchObject({ status: 'SUCCESS', last_event_seq: 1 });
-}, 60_000);
+});
 
 test('When the record’s COMMIT is not answered, then 202; the order is paid and published once', async () => {
   const { orderId, amount, paymentKey } = await authenticated();
@@ -93,4 +93,4 @@ test('When nobody can tell whether the cancel was requested, then 202, and recov
   ]);
   await direct.recover();
   expect(await direct.payment(orderId)).toMatchObject({ status: 'CANCELED', last_event_seq: 2 });
-}, 60_000);
+});

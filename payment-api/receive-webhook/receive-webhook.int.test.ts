@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { until } from '#kit/until.fixture';
 import { startTestApi, type Json, type TestApi } from '../payment-api.fixture';
-import { createTossClient, type Psp } from '../toss/toss-client';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -15,9 +15,6 @@ const webhook = (orderId: string, status: string, over: object = {}) =>
     createdAt: '2026-11-22T10:05:40.123000',
     data: { orderId, paymentKey: 'forged-key', status, totalAmount: 1, cancels: null, ...over },
   });
-/** Waits for a held answer as long as it takes. */
-const patientPsp = (): Psp =>
-  createTossClient({ baseUrl: api.pspUrl, secretKey: 'test_sk_simulator', timeoutMs: 20_000 });
 const lookups = async (orderId: string): Promise<number> => {
   const { calls } = await api.psp('GET', `/simulator/calls?orderId=${orderId}`);
   return calls.filter((entry: Json) => entry.method === 'GET').length;
@@ -98,7 +95,7 @@ test('When webhooks come during a look, then it is not cut short, and one more l
   const { orderId } = await api.paid([1]);
   await webhook(orderId, 'CANCELED');
   await api.psp('PUT', '/simulator/faults', { hold: 'request', times: 1, orderId });
-  const running = api.recover({ claimLeaseMs: 60_000, psp: patientPsp() });
+  const running = api.recover({ claimLeaseMs: 60_000 });
   await api.untilHeld(orderId);
   for (let n = 0; n < 5; n += 1) await webhook(orderId, 'CANCELED');
   expect(await isDue(orderId)).toBe(false);
@@ -119,10 +116,10 @@ test('When the PSP sends them in disorder and twice, then the order ends as the 
   });
   const { orderId, paymentKey } = await api.paid([1, 4]);
   await api.psp('POST', `/simulator/payments/${paymentKey}/cancel`, {});
-  for (let tries = 0; tries < 50 && (await api.payment(orderId)).status !== 'CANCELED'; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('the order is canceled', async () => {
     await api.recover({ claimLeaseMs: 60_000 });
-  }
+    return (await api.payment(orderId)).status === 'CANCELED';
+  });
   await api.psp('PUT', '/simulator/webhooks', {});
   expect(await api.payment(orderId)).toMatchObject({ status: 'CANCELED', last_event_seq: 2 });
 });

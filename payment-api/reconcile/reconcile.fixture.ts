@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sleep, systemClock } from '#kit/clock';
+import { systemClock } from '#kit/clock';
 import { systemIds } from '#kit/ids';
 import { createLog } from '#kit/log';
+import { until } from '#kit/until.fixture';
 import { openDatabase } from '#prisma/database';
 import { startSimulator } from '#psp-simulator/simulator';
 import type { TakeOverWorld } from '../payment/recover-payment';
@@ -27,7 +28,6 @@ const FIRST_DAY_MS = Date.parse('2026-01-02T00:00:00Z');
 const DAY_MS = 86_400_000;
 /** The tests' payments are days old at the PSP; what they do here happens now. */
 export const GRACE_S = 900;
-const WAITING_TRIES_MAX = 500;
 
 export interface Books {
   api: TestApi;
@@ -187,17 +187,14 @@ export async function openBooks(): Promise<Books> {
     },
     differences: async (date, options) =>
       (await run(date, options)).report.differences.map(({ code }) => code),
-    async untilWaiting() {
-      for (let tries = 0; tries < WAITING_TRIES_MAX; tries += 1) {
+    untilWaiting: () =>
+      until('a statement waits for a table', async () => {
         const [waiting] = await administer<Json[]>(
           `SELECT COUNT(*) AS statements FROM information_schema.processlist
            WHERE db = DATABASE() AND state = 'Waiting for table metadata lock'`,
         );
-        if (Number(waiting.statements) > 0) return;
-        await sleep(20);
-      }
-      throw new Error('nothing waits for a table');
-    },
+        return Number(waiting.statements) > 0;
+      }),
     async moves(orderId) {
       const rows = await administer<Json[]>(
         `SELECT DISTINCT h.previous_status, h.new_status, h.changed_by FROM payment_order_histories h

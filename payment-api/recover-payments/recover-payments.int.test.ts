@@ -1,7 +1,6 @@
 import { createLog } from '#kit/log';
 import { recoveryWorldOf, startTestApi, type Json, type TestApi } from '../payment-api.fixture';
 import { recoverNext } from './recover-payments';
-import { createTossClient, type Psp } from '../toss/toss-client';
 import { recoverRound } from './recover-payments.timer';
 
 let api: TestApi;
@@ -16,9 +15,6 @@ async function authenticated(productNos?: number[]) {
   return { ...order, paymentKey: await api.authenticate(order.orderId, order.amount) };
 }
 
-/** Waits for a held answer as long as it takes. */
-const patientPsp = (): Psp =>
-  createTossClient({ baseUrl: api.pspUrl, secretKey: 'test_sk_simulator', timeoutMs: 20_000 });
 const change = (orderId: string, set: string, values: unknown[] = []): Promise<unknown> =>
   api.database.administer(`UPDATE payment_events SET ${set} WHERE order_id = ?`, [...values, orderId]);
 /** What a process leaves that dies right after its claim. */
@@ -129,9 +125,12 @@ describe('recovery: the PSP confirmed, but its answer did not come', () => {
     ['was lost', { dropResponseRate: 1 }],
     ['was slower than our limit', { hold: 'answer' }],
   ])('When the answer %s, then 202, UNKNOWN, and recovery finds the one approval', async (_what, fault) => {
+    const isHeld = fault.hold !== undefined;
     const { orderId, paymentKey, amount } = await authenticated();
     await api.psp('PUT', '/simulator/faults', { ...fault, orderId, operations: ['confirm'] });
-    expect((await api.confirm(paymentKey, orderId, amount)).status).toBe(202);
+    const confirm = () => api.confirm(paymentKey, orderId, amount);
+    const { status } = await (isHeld ? api.whileImpatient(confirm) : confirm());
+    expect(status).toBe(202);
     await api.psp('PUT', '/simulator/faults', {});
     await api.psp('POST', '/simulator/release', {});
     expect(await api.recover()).toEqual([]);
@@ -334,7 +333,7 @@ describe('recovery: many instances', () => {
     const orders = await Promise.all(Array.from({ length: 20 }, () => authenticated([1])));
     await Promise.all(orders.map(({ orderId, paymentKey }) => claimed(orderId, paymentKey)));
     // Whether a busy machine answers within the usual time limit is not what is asked here.
-    const world = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000, psp: patientPsp() });
+    const world = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000 });
     const limits = { batchSizeMax: 10, concurrency: 2 };
     await Promise.all(Array.from({ length: 8 }, () => recoverRound(world, limits)));
     expect(world.outcomes).toEqual(Array.from({ length: 20 }, () => 'executing: success'));
@@ -394,7 +393,7 @@ describe('recovery: many instances', () => {
     await claimed(orderId, paymentKey);
     await confirmAtPsp(orderId, paymentKey, amount);
     await api.psp('PUT', '/simulator/faults', { hold: 'answer', orderId, operations: ['lookup'], times: 1 });
-    const stopped = recoveryWorldOf(api.world, quiet, { psp: patientPsp() });
+    const stopped = recoveryWorldOf(api.world, quiet);
     const running = recoverNext(stopped);
     await api.untilHeld(orderId);
     expect(await api.recover()).toEqual(['executing: success']);
@@ -415,7 +414,7 @@ describe('recovery: many instances', () => {
     );
     await change(orderId, "status = 'UNKNOWN', claim_token = NULL, next_check_at = NOW(3)");
     await api.psp('PUT', '/simulator/faults', { dropResponseRate: 1, hold: 'request', times: 1, orderId });
-    const stopped = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000, psp: patientPsp() });
+    const stopped = recoveryWorldOf(api.world, quiet, { claimLeaseMs: 60_000 });
     const running = recoverNext(stopped);
     await api.untilHeld(orderId);
     // Another instance, after the lease: it holds the payment now.

@@ -2,7 +2,7 @@ import { createLog } from '#kit/log';
 import { breakerOf } from './psp-breaker';
 import type { Psp, PspAnswer } from './toss-client';
 
-const OPEN_MS = 60;
+const OPEN_MS = 60_000;
 /** Fewer are too few to tell. */
 const CALLS_MIN = 8;
 const log = createLog('test', 'silent');
@@ -22,7 +22,14 @@ function pspAnswering(answer: () => PspAnswer | Promise<PspAnswer>) {
 const times = async (count: number, call: () => Promise<unknown>): Promise<void> => {
   for (let n = 0; n < count; n += 1) await call();
 };
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Time passes only where a test says so.
+beforeEach(() => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 test.each<[string, PspAnswer]>([
   ['no answer', NONE],
@@ -75,13 +82,13 @@ test('When the time is over, then one call tries, and a PSP that is back is used
   const { psp, calls } = pspAnswering(() => answer);
   const breaker = breakerOf(psp, { openMs: OPEN_MS, log });
   await times(CALLS_MIN, () => breaker.psp.lookUp('k'));
-  await wait(OPEN_MS + 20);
+  jest.advanceTimersByTime(OPEN_MS + 20);
   expect(breaker.gate()).toBeUndefined();
   await breaker.psp.lookUp('k');
   // Still down: shut for another while.
   expect(breaker.gate()).toMatchObject({ code: 'PEC0014' });
   expect(calls()).toBe(CALLS_MIN + 1);
-  await wait(OPEN_MS + 20);
+  jest.advanceTimersByTime(OPEN_MS + 20);
   answer = error(404);
   await breaker.psp.lookUp('k');
   expect(breaker.isOpen()).toBe(false);
@@ -93,7 +100,7 @@ test('While one call tries whether the PSP is back, nothing else is begun, and w
   const { psp, calls } = pspAnswering(() => answer());
   const breaker = breakerOf(psp, { openMs: OPEN_MS, log });
   await times(CALLS_MIN, () => breaker.psp.lookUp('k'));
-  await wait(OPEN_MS + 20);
+  jest.advanceTimersByTime(OPEN_MS + 20);
   let tell: (answer: PspAnswer) => void = () => {};
   answer = () => new Promise((resolve) => (tell = resolve));
   const trial = breaker.psp.lookUp('k');

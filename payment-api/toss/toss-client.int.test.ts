@@ -9,11 +9,11 @@ afterEach(() => {
 });
 
 /** A PSP that answers as told. */
-async function answering(listener: RequestListener) {
+async function answering(listener: RequestListener, timeoutMs = 20_000) {
   server = createServer(listener);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return createTossClient({ baseUrl, secretKey: 'sk', timeoutMs: 200 });
+  return createTossClient({ baseUrl, secretKey: 'sk', timeoutMs });
 }
 
 const PAYMENT = {
@@ -81,7 +81,7 @@ test.each<[string, RequestListener]>([
 ])(
   'When the PSP answers with %s, then nobody knows: kind none, never an exception',
   async (_what, listener) => {
-    const psp = await answering(listener);
+    const psp = await answering(listener, 1_000);
     expect(await psp.lookUp('k')).toEqual({ kind: 'none', reason: expect.any(String) });
   },
 );

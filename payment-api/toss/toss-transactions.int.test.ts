@@ -9,16 +9,13 @@ afterEach(() => {
 });
 
 /** The day as it is read from a PSP that answers as told. */
-async function read(listener: RequestListener): Promise<TossTransaction[]> {
+async function read(listener: RequestListener, timeoutMs = 20_000): Promise<TossTransaction[]> {
   server = createServer(listener);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const limits = { pageSizeMax: 2, callsMax: 3, pauseMs: 1 };
   const all: TossTransaction[] = [];
-  for await (const page of listTransactions(
-    { baseUrl, secretKey: 'sk', timeoutMs: 150, ...limits },
-    '2026-11-22',
-  ))
+  for await (const page of listTransactions({ baseUrl, secretKey: 'sk', timeoutMs, ...limits }, '2026-11-22'))
     all.push(...page);
   return all;
 }
@@ -73,6 +70,9 @@ test.each<[string, object, Partial<TossTransaction>]>([
   expect(await read(once(wire))).toMatchObject([expected]);
 });
 
+/** Long enough for the answer that comes, also on a slow machine. */
+const SILENCE_MS = 1_500;
+
 test.each<[string, RequestListener]>([
   ['nothing', () => {}],
   ['a reset', (req) => req.socket.destroy()],
@@ -84,7 +84,7 @@ test.each<[string, RequestListener]>([
     calls += 1;
     if (calls < 3) broken(req, res);
     else once(WIRE)(req, res);
-  });
+  }, SILENCE_MS);
   expect(all).toHaveLength(1);
   server?.close();
   calls = 0;
@@ -92,7 +92,7 @@ test.each<[string, RequestListener]>([
     read((req, res) => {
       calls += 1;
       broken(req, res);
-    }),
+    }, SILENCE_MS),
   ).rejects.toThrow('no list from the PSP in 3 calls');
   expect(calls).toBe(3);
 });

@@ -1,4 +1,4 @@
-import { closeFixtures, fixture, until } from '../simulator.fixture';
+import { closeFixtures, fixture, untilHeld } from '../simulator.fixture';
 
 afterEach(closeFixtures);
 
@@ -138,7 +138,7 @@ describe('faults', () => {
     const paymentKey = await shopper(orderId, amount);
     await control('PUT', '/simulator/faults', { hold: 'request', operations: ['confirm'] });
     const confirmed = confirm({ paymentKey, orderId, amount });
-    await until(async () => (await control('GET', '/simulator/faults')).body.held.length === 1);
+    await untilHeld(control, 1);
     expect((await control('GET', '/simulator/faults')).body.held).toEqual([
       expect.objectContaining({ point: 'request', operation: 'confirm', orderId, paymentKey }),
     ]);
@@ -155,7 +155,7 @@ describe('faults', () => {
     const paymentKey = await shopper(orderId, amount);
     await control('PUT', '/simulator/faults', { hold: 'answer', times: 1 });
     const confirmed = confirm({ paymentKey, orderId, amount });
-    await until(async () => (await control('GET', '/simulator/faults')).body.held.length === 1);
+    await untilHeld(control, 1);
     expect((await toss('GET', `/v1/payments/${paymentKey}`)).body.status).toBe('DONE');
     expect(await calls(orderId)).toMatchObject([
       { status: 200, path: '/v1/payments/confirm' },
@@ -171,7 +171,7 @@ describe('faults', () => {
     await control('PUT', '/simulator/faults', { hold: 'request' });
     const keys = [undefined, 'a', undefined, 'b'];
     const answers = keys.map((key) => confirm({ paymentKey, orderId, amount }, key));
-    await until(async () => (await control('GET', '/simulator/faults')).body.held.length === 4);
+    await untilHeld(control, 4);
     await control('POST', '/simulator/release');
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(1);
@@ -183,7 +183,7 @@ describe('faults', () => {
     const paymentKey = await made.shopper(orderId, amount);
     await made.control('PUT', '/simulator/faults', { hold: 'request' });
     const confirmed = made.confirm({ paymentKey, orderId, amount }).catch(() => 'cut');
-    await until(async () => (await made.control('GET', '/simulator/faults')).body.held.length === 1);
+    await untilHeld(made.control, 1);
     await made.simulator.close();
     expect(await confirmed).toBe('cut');
     const again = await fixture({ dir: made.dir });

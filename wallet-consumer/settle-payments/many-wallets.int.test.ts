@@ -46,7 +46,7 @@ describe('a hundred thousand sellers', () => {
       `INSERT INTO wallets (seller_no) ${numbers} SELECT ${FIRST} + i FROM n WHERE i MOD 2 = 0`,
     );
     await administer('ANALYZE TABLE sellers, wallets');
-  }, 120_000);
+  });
 
   it('When each line of a batch is another seller’s, then only their rows are read, and all are booked', async () => {
     const step = Math.floor(SELLERS / (BATCH * 3));
@@ -70,7 +70,7 @@ describe('a hundred thousand sellers', () => {
       where: { sellerNo: { in: numbers }, balance: 0, lastSeq: 2 },
     });
     expect(empty).toBe(numbers.length);
-  }, 60_000);
+  });
 });
 
 describe('one seller in every order', () => {
@@ -92,7 +92,7 @@ describe('one seller in every order', () => {
     expect(wallet.lastSeq).toBe(BigInt(CONSUMERS * 60));
     // The first credits create the wallets: whoever loses that race may have to begin again, and not often.
     expect(await retriesOf(handle)).toBeLessThanOrEqual(CONSUMERS);
-  }, 60_000);
+  });
 
   it('When consumers take turns at the same new sellers in opposite orders, then each wallet is made once and nothing is lost', async () => {
     const sellers = await Promise.all(Array.from({ length: 30 }, () => seller()));
@@ -108,5 +108,5 @@ describe('one seller in every order', () => {
     expect(await retriesOf(handle)).toBeLessThanOrEqual(CONSUMERS);
     const parked = await database().deadLetter.count({ where: { consumer: WALLET_SERVICE } });
     expect(parked).toBe(0);
-  }, 60_000);
+  });
 });

@@ -117,7 +117,7 @@ export function useSettlements() {
   let test: TestDatabase;
   beforeAll(async () => {
     test = await openTestDatabase('wallet');
-  }, 30_000);
+  });
   afterAll(() => test.close());
   afterEach(async () => {
     const broken = [await test.administer(BROKEN_LINES), await test.administer(BROKEN_HEADS)].flat();
@@ -139,7 +139,7 @@ export function useSettlements() {
           decode,
           clock: async () => NOW,
           ids: systemIds,
-          transactionTimeoutMs: 10_000,
+          transactionTimeoutMs: 60_000,
           log: createLog('test', 'silent'),
           ...over,
         },
