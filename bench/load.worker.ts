@@ -123,6 +123,6 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
 }
 
 process.on('message', (plan: LoadPlan) => {
-  void run(plan).then((result) => process.send?.(result));
+  void run(plan).then((result) => process.send?.({ result }));
 });
 process.on('disconnect', () => process.exit(0));
