@@ -61,7 +61,7 @@ function textOf(plan: LoadPlan, result: LoadResult): string {
   const { samples, cpuMs, elapsedMs } = result;
   const row = (name: string, ms: number[]): string =>
     `${name.padEnd(22)}${quantiles(ms, SHARES)
-      .map((value) => value.toFixed(1).padStart(9))
+      .map((value) => (Number.isNaN(value) ? '–' : value.toFixed(1)).padStart(9))
       .join('')}`;
   const errors = errorCounts(result).map(([error, count]) => `${String(count).padStart(8)}  ${error}`);
   return [

@@ -84,7 +84,7 @@ export function errorCounts({ samples }: LoadResult): [string, number][] {
 }
 
 /** @throws CommandError when more than `shareMax` of the purchases have failed */
-export function requireFewErrors(what: string, result: LoadResult, shareMax = 0.01): void {
+export function requireFewErrors(what: string, result: LoadResult, shareMax: number): void {
   const counts = errorCounts(result);
   const failed = counts.reduce((sum, [, count]) => sum + count, 0);
   const all = result.samples.error.length;

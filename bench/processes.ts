@@ -10,7 +10,7 @@ const ROLES = [
   ['mysqld', /(^|\/)mysqld\0/],
   ['connect', /ConnectDistributed/],
   ['kafka', /\0kafka\.Kafka\0/],
-  ['registry', /apicurio-registry/],
+  ['registry', /-Dapicurio\.|apicurio-registry/],
   ['api', /payment-api\/server\.main\.js/],
   ['worker', /payment-api\/worker\.main\.js/],
   ['wallet', /wallet-consumer\/wallet\.main\.js/],

@@ -12,7 +12,7 @@ describe('processes of a system', () => {
     ['/cache/mysql/bin/mysqld\0--defaults-file=/x/conf/my.cnf\0', 'mysqld'],
     ['/usr/bin/java\0-Xmx1g\0kafka.Kafka\0/x/conf/server.properties\0', 'kafka'],
     ['java\0-cp\0libs\0org.apache.kafka.connect.cli.ConnectDistributed\0/x/conf/c.properties\0', 'connect'],
-    ['java\0-jar\0/cache/apicurio-registry-app-3.0.9-runner.jar\0', 'registry'],
+    ['java\0-Dapicurio.storage.kind=sql\0-jar\0/cache/registry/quarkus-run.jar\0', 'registry'],
     ['/usr/bin/node\0/app/dist/payment-api/server.main.js\0', 'api'],
     ['/usr/bin/node\0launch/run.mjs\0start\0', 'launcher'],
     ['/usr/bin/node\0/app/dist/something.main.js\0', 'other'],

@@ -155,6 +155,7 @@ function resourceSection(systems: readonly Windows[]): string {
     SYSTEM_TITLE[name] ?? name,
     spreadText(spreadOf(windows.map((window) => window.settledAfterMs / 1_000))),
     spreadText(spreadOf(windows.map((window) => window.loadCpuPerPurchase))),
+    String(windows.reduce((sum, { errors }) => sum + errors.reduce((all, [, count]) => all + count, 0), 0)),
   ]);
   return `<h2>CPU per purchase</h2><p class="soft">User and system time of every process from the first purchase until the
 last is settled; medians of the runs. The load generator is not part of it.</p>
@@ -162,7 +163,7 @@ ${stackedBars('CPU per purchase', { names: ROLE_NAMES, bars: cpu, unit: 'ms' })}
 ${table(['ms', ...cpu.map(({ name }) => name)], rows)}
 <h3>Resident memory at the end</h3>
 ${stackedBars('Resident memory', { names: ROLE_NAMES, bars: bars((window) => window.memoryMiB), unit: 'MiB' })}
-${table(['', 'last settled after the load, s', 'load generator, ms CPU/purchase'], other)}`;
+${table(['', 'last settled after the load, s', 'load generator, ms CPU/purchase', 'failed purchases'], other)}`;
 }
 
 /** The report as one self-contained page. */

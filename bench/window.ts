@@ -2,11 +2,19 @@ import { sleep } from '#kit/clock';
 import { CommandError } from '#ops/command';
 import { throwIfInterrupted } from '#stack/errors';
 import type { Load } from './load';
-import { purchasesPerSecond, requireFewErrors, type LoadPlan, type LoadSamples } from './load.plan';
+import {
+  errorCounts,
+  purchasesPerSecond,
+  requireFewErrors,
+  type LoadPlan,
+  type LoadSamples,
+} from './load.plan';
 import { cpuBetween, memoryOf, type PerRole } from './processes';
 import type { SystemUnderTest } from './system-under-test';
 
 const WARM_UP_PURCHASES = 300;
+const WARM_UP_ERRORS_MAX = 0.5;
+const ERRORS_MAX = 0.05;
 const SETTLE_TIMEOUT_MS = 300_000;
 const SETTLE_POLL_MS = 50;
 /** The last orders of a window: the consumers take each partition in order, so that earlier ones are settled before. */
@@ -18,6 +26,8 @@ export interface LoadWindow {
   purchasesPerSecond: number;
   /** Purchases whose confirm was answered with 200, those after the last second of the window included. */
   purchases: number;
+  /** Purchases that failed, each error with its count. */
+  errors: [string, number][];
   /** From the last answer until the last orders' settlement was acknowledged, ms. */
   settledAfterMs: number;
   /** CPU of each role from the first purchase until all were settled, ms per purchase. */
@@ -64,7 +74,7 @@ export interface WindowOptions {
 /**
  * Warms a system up with a few hundred purchases, then loads it with a closed loop and measures.
  *
- * @throws CommandError when more than one purchase in a hundred fails, or a process is replaced meanwhile
+ * @throws CommandError when more than one purchase in twenty fails, or a process is replaced meanwhile
  */
 export async function measureWindow(
   system: SystemUnderTest,
@@ -74,12 +84,13 @@ export async function measureWindow(
   const { apiUrl, simulatorUrl } = system;
   const plan: LoadPlan = { apiUrl, simulatorUrl, shape: { loop: 'closed', clients }, productNos };
   const warmUp = await load.run({ ...plan, purchases: WARM_UP_PURCHASES });
-  requireFewErrors('warm-up', warmUp);
+  // A cold system may turn some away; what counts is the window.
+  requireFewErrors('warm-up', warmUp, WARM_UP_ERRORS_MAX);
   await untilSettled(apiUrl, warmUp.samples, signal);
   const before = system.processes();
   const timed = { ...plan, seconds };
   const result = await load.run(timed);
-  requireFewErrors('measured window', result);
+  requireFewErrors('measured window', result, ERRORS_MAX);
   const loadedMs = performance.now();
   await untilSettled(apiUrl, result.samples, signal);
   const settledAfterMs = performance.now() - loadedMs;
@@ -89,6 +100,7 @@ export async function measureWindow(
   return {
     purchasesPerSecond: purchasesPerSecond(timed, result),
     purchases,
+    errors: errorCounts(result),
     settledAfterMs,
     cpuPerPurchase: Object.fromEntries(cpu) as PerRole,
     memoryMiB: memoryOf(after),
