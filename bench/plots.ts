@@ -144,7 +144,7 @@ export function percentilePlot(title: string, curves: readonly Curve[]): string 
     const labelY = labels[index] ?? 0;
     return (
       `<polyline points="${points.join(' ')}" ${style}/>` +
-      text(right + 10, labelY + 4, name, `class="label f${colour}"`)
+      text(right + 10, labelY + 4, dashed === true ? `${name} - -` : name, `class="label f${colour}"`)
     );
   });
   const body = [...grid, ...columns, line(left, bottom, right, bottom, 'axis'), ...paths];
@@ -191,7 +191,7 @@ export function stackedBars(
       at += pieceWidth;
       if (pieceWidth < 0.5) return '';
       const label =
-        pieceWidth > 42 ? text(x + pieceWidth / 2, y + 18, value.toFixed(1), 'class="inside"') : '';
+        pieceWidth > 42 ? text(x + pieceWidth / 2, y + 18, value.toFixed(1), `class="inside i${index}"`) : '';
       return (
         `<rect x="${x.toFixed(1)}" y="${y}" width="${pieceWidth.toFixed(1)}" height="26" class="piece b${index}">` +
         `<title>${escaped(`${name}, ${part}: ${value.toFixed(2)} ${unit}`)}</title></rect>${label}`

@@ -30,7 +30,8 @@ svg text { fill: var(--ink); } .tick { fill: var(--soft) !important; font-size: 
 .dot { fill: var(--c0); fill-opacity: .75; stroke: var(--page); } .median { stroke: var(--ink); stroke-width: 3; }
 .leader { stroke: var(--soft); stroke-dasharray: 2 3; } .baseline { fill: var(--soft); }
 .curve { fill: none; stroke-width: 2; } .dashed { stroke-dasharray: 6 4; } .piece { stroke: var(--page); }
-.inside { fill: #fff !important; font-size: 12px; text-anchor: middle; }
+.inside { fill: #fff !important; font-size: 12px; text-anchor: middle; } a { color: var(--c0); }
+.i2, .i3, .i7, .i9 { fill: #1b2430 !important; }
 ${Array.from({ length: 10 }, (_, index) => `.c${index} { stroke: var(--c${index}); } .b${index}, svg .f${index} { fill: var(--c${index}); }`).join('\n')}
 `;
 
@@ -179,7 +180,7 @@ export function reportPage(report: Report): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>payment-eda benchmark, ${escaped(at)}</title><style>${STYLE}</style></head><body>
 <h1>payment-eda benchmark</h1>
-<p class="soft">${escaped(at)} · ${options.runs} runs · ${options.clients} clients · ${options.seconds} s windows ·
+<p class="soft">${escaped(at)} · ${options.runs} ${options.runs === 1 ? 'run' : 'runs'} · ${options.clients} clients · ${options.seconds} s windows ·
 products ${options.productNos.join(', ')} · <span class="${allPass ? 'good' : 'bad'}">${allPass ? 'every bar is reached' : 'below a bar'}</span></p>
 ${machineList(machine)}
 <p class="soft">Only ratios count: both sides of a case are measured in the same run on the same machine. A baseline is the
