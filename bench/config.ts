@@ -1,25 +1,20 @@
-import { z } from 'zod';
-import { port, readConfig } from '#kit/config';
+import { readStackSettings } from '#stack/config';
 
-const shape = z.object({ PAYMENT_API_PORT: port(8080), PSP_SIMULATOR_PORT: port(8090) });
+/** Variables of a system: none of a shell's reaches one that the benchmark brings up. */
+const SYSTEM =
+  /^(PAYMENT|WALLET|OPS|MIGRATOR|MYSQL|KAFKA|SCHEMA_REGISTRY|REGISTRY|CONNECT|CDC|PSP|TOSS|ADMIN|CLAIM|RATE|TRUSTED|WORKER|RECOVERY|RECONCILE|STACK)_|^(NODE_ENV|BIND_HOST|ALLOWED_ORIGINS|WEBHOOK_URL|LOG_LEVEL)$/;
 
-/** Where the system under measurement answers. @throws ConfigError */
-export function benchAddresses(env: NodeJS.ProcessEnv = process.env): {
-  apiUrl: string;
-  simulatorUrl: string;
-} {
-  const config = readConfig(shape, env);
-  return {
-    apiUrl: `http://127.0.0.1:${config.PAYMENT_API_PORT}`,
-    simulatorUrl: `http://127.0.0.1:${config.PSP_SIMULATOR_PORT}`,
-  };
-}
-
-/** A system of the benchmark's own: what this shell says of servers is left out, but not where they are unpacked. */
+/**
+ * The environment of a system of the benchmark's own: this shell's variables without those of a system, then `own`. Where
+ * the servers are unpacked is kept, so that two checkouts share them.
+ */
 export function benchEnvironment(
   own: NodeJS.ProcessEnv,
   env: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv {
-  const foreign = /^((PAYMENT|WALLET|OPS|MIGRATOR)_DATABASE_URL|KAFKA_|MYSQL_|SCHEMA_REGISTRY_)/;
-  return { ...Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.test(name))), ...own };
+  return {
+    ...Object.fromEntries(Object.entries(env).filter(([name]) => !SYSTEM.test(name))),
+    STACK_CACHE_DIR: readStackSettings(env).cacheDir,
+    ...own,
+  };
 }

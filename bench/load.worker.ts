@@ -1,0 +1,128 @@
+import { JsonPoster, type HttpAnswer } from './connection';
+import { emptySamples, type LoadPlan, type LoadResult, type LoadSamples } from './load.plan';
+
+// The load generator, in a process of its own (`startLoad` forks it): each message is a plan, each answer its samples.
+
+/** Beyond it an open loop's arrivals wait for an answer; the wait counts, since latency begins at the intended start. */
+const UNDER_WAY_MAX = 5_000;
+const CONFIRMED = 200;
+
+interface Shop {
+  api: JsonPoster;
+  simulator: JsonPoster;
+}
+
+/** The text of a field of a JSON answer, without parsing the whole of it. */
+function field(body: string, name: string): string {
+  const at = body.indexOf(`"${name}":`);
+  if (at < 0) return '';
+  return /^\s*"?([^",}]*)/.exec(body.slice(at + name.length + 3, at + name.length + 260))?.[1] ?? '';
+}
+
+const errorOf = (call: string, { status, body }: HttpAnswer): string =>
+  `${call} ${status === 0 ? body : `${status} ${field(body, 'errorCode') || field(body, 'code')}`}`;
+
+/** One purchase; appends its sample. Times are ms on the clock of `performance.now()`. */
+async function purchase(
+  { api, simulator }: Shop,
+  body: string,
+  samples: LoadSamples,
+  { startMs, windowMs }: { startMs: number; windowMs: number },
+): Promise<void> {
+  const checkout = await api.post('/api/payments/checkout', body);
+  const checkoutMs = performance.now() - startMs;
+  const orderId = field(checkout.body, 'orderId');
+  let [authenticateStatus, confirmStatus, confirmMs, confirmedAtMs, error] = [0, 0, 0, 0, ''];
+  if (checkout.status >= 300 || orderId === '') error = errorOf('checkout', checkout);
+  else {
+    const amount = field(checkout.body, 'amount');
+    const order = `"orderId":"${orderId}","amount":${amount}`;
+    const authenticated = await simulator.post('/simulator/payments', `{${order}}`);
+    authenticateStatus = authenticated.status;
+    const paymentKey = field(authenticated.body, 'paymentKey');
+    if (paymentKey === '') error = errorOf('authenticate', authenticated);
+    else {
+      const sentMs = performance.now();
+      const confirm = await api.post('/api/payments/confirm', `{"paymentKey":"${paymentKey}",${order}}`);
+      confirmMs = performance.now() - sentMs;
+      confirmedAtMs = Date.now();
+      confirmStatus = confirm.status;
+      if (confirm.status !== CONFIRMED) error = errorOf('confirm', confirm);
+    }
+  }
+  const rounded = (ms: number): number => Math.round(ms * 100) / 100;
+  samples.startMs.push(rounded(startMs - windowMs));
+  samples.checkoutMs.push(rounded(checkoutMs));
+  samples.confirmMs.push(rounded(confirmMs));
+  samples.endMs.push(rounded(performance.now() - windowMs));
+  samples.checkoutStatus.push(checkout.status);
+  samples.authenticateStatus.push(authenticateStatus);
+  samples.confirmStatus.push(confirmStatus);
+  samples.error.push(error);
+  samples.confirmedAtMs.push(confirmedAtMs);
+  samples.orderId.push(orderId);
+}
+
+type Buy = (startMs: number) => Promise<void>;
+
+interface Limits {
+  endMs: number;
+  purchasesMax: number;
+}
+
+async function closedLoop(clients: number, buy: Buy, { endMs, purchasesMax }: Limits): Promise<void> {
+  let begun = 0;
+  const client = async (): Promise<void> => {
+    for (let now = performance.now(); begun < purchasesMax && now < endMs; now = performance.now()) {
+      begun += 1;
+      await buy(now);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+}
+
+async function openLoop(
+  { purchasesPerSecond, arrivals }: { purchasesPerSecond: number; arrivals: 'even' | 'poisson' },
+  buy: Buy,
+  { endMs, purchasesMax }: Limits,
+): Promise<void> {
+  const meanMs = 1_000 / purchasesPerSecond;
+  const nextMs = (): number => (arrivals === 'even' ? meanMs : -Math.log(1 - Math.random()) * meanMs);
+  const underWay = new Set<Promise<void>>();
+  let dueMs = performance.now();
+  for (let begun = 0; begun < purchasesMax && dueMs < endMs; begun += 1) {
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    while (underWay.size >= UNDER_WAY_MAX) await Promise.race(underWay);
+    const one: Promise<void> = buy(dueMs).finally(() => underWay.delete(one));
+    underWay.add(one);
+    dueMs += nextMs();
+  }
+  await Promise.all(underWay);
+}
+
+/** Runs a plan to its last answer. */
+async function run(plan: LoadPlan): Promise<LoadResult> {
+  const shop = { api: new JsonPoster(plan.apiUrl), simulator: new JsonPoster(plan.simulatorUrl) };
+  const body = JSON.stringify({ productNos: plan.productNos });
+  const samples = emptySamples();
+  const windowMs = performance.now();
+  const cpuBefore = process.cpuUsage();
+  const buy: Buy = (startMs) => purchase(shop, body, samples, { startMs, windowMs });
+  const limits = {
+    endMs: windowMs + (plan.seconds ?? Number.POSITIVE_INFINITY) * 1_000,
+    purchasesMax: plan.purchases ?? Number.POSITIVE_INFINITY,
+  };
+  if (plan.shape.loop === 'closed') await closedLoop(plan.shape.clients, buy, limits);
+  else await openLoop(plan.shape, buy, limits);
+  const elapsedMs = performance.now() - windowMs;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  shop.api.close();
+  shop.simulator.close();
+  return { samples, elapsedMs, cpuMs: (user + system) / 1_000 };
+}
+
+process.on('message', (plan: LoadPlan) => {
+  void run(plan).then((result) => process.send?.({ result }));
+});
+process.on('disconnect', () => process.exit(0));
