@@ -1,3 +1,4 @@
+import { request } from 'undici';
 import { z } from 'zod';
 import type { Clock } from '#kit/clock';
 import type { Logger } from '#kit/log';
@@ -129,15 +130,14 @@ export class Webhooks {
   /** @returns the HTTP status, or null when no answer came in time. */
   async #post(url: string, body: string): Promise<number | null> {
     try {
-      const response = await fetch(url, {
+      const { statusCode, body: answer } = await request(url, {
         method: 'POST',
         body,
         headers: { 'content-type': 'application/json' },
-        redirect: 'manual',
         signal: AbortSignal.any([this.#closing, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
       });
-      await response.body?.cancel();
-      return response.status;
+      await answer.dump();
+      return statusCode;
     } catch (error) {
       this.#log.debug({ err: error, url }, 'webhook was not answered');
       return null;
