@@ -22,8 +22,12 @@ const SECRET_NAMES = new Set([
 ]);
 const DEPTH_MAX = 4;
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !(value instanceof Date);
+/** Requests, responses and errors are no plain objects: their serializers choose what is logged of them. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || Array.isArray(value);
+}
 
 /**
  * The fields of a log line without secrets, which are looked for in nested objects, too. pino's own redaction goes by paths,
@@ -31,10 +35,11 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  */
 function redacted(fields: Record<string, unknown>, depth = 1): Record<string, unknown> {
   let copy: Record<string, unknown> | undefined;
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
     const shown = SECRET_NAMES.has(name)
       ? '[redacted]'
-      : isObject(value) && !(value instanceof Error) && depth < DEPTH_MAX
+      : isPlain(value) && depth < DEPTH_MAX
         ? redacted(value, depth + 1)
         : value;
     if (shown !== value)

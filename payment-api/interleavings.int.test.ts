@@ -15,7 +15,7 @@ import { LATE_APPROVAL_REVERSED } from './payment/recovery.rules';
 import { recoverNext, type RecoveryWorld } from './recover-payments/recover-payments';
 import { isPaid } from './payment/states';
 import { statusesWorthALook } from './receive-webhook/receive-webhook.rules';
-import { requestCheck } from './receive-webhook/receive-webhook.store';
+import { requestChecks } from './receive-webhook/receive-webhook.store';
 import type { Psp } from './toss/toss-client';
 
 // Whole steps of our processes (claim, ask, record, take over, cancel, webhook, crash) in random order, on the real
@@ -206,7 +206,7 @@ class Run {
 
   async webhook({ orderId }: Ordered): Promise<void> {
     for (const { status } of this.psp.ofOrder(orderId))
-      await requestCheck(database.db, orderId, statusesWorthALook(status));
+      await requestChecks(database.db, [{ orderId: orderId, statuses: statusesWorthALook(status) }]);
   }
 
   async letTimePass(): Promise<void> {
