@@ -193,12 +193,13 @@ const BANS: readonly Ban[] = [
     holds: (path) =>
       isTypeScript(path) &&
       !isTest(path) &&
-      /^(wallet-consumer|payment-api\/acknowledge-settlement)\//.test(path),
+      /^(wallet-consumer|messaging|payment-api\/acknowledge-settlement)\//.test(path),
   },
   {
     pattern: /\.\$disconnect\s*\(/,
     message: 'no $disconnect: it tears running transactions; use `closeDatabase` (prisma/transaction)',
-    holds: (path) => isTypeScript(path) && !isTest(path) && path !== 'prisma/transaction.ts',
+    holds: (path) =>
+      isTypeScript(path) && !isTest(path) && !['prisma/transaction.ts', 'prisma/database.ts'].includes(path),
   },
   {
     pattern: /\.\$transaction\s*\(/,

@@ -11,6 +11,8 @@ import { measureWindow, type LoadWindow, type WindowOptions } from './window';
 /** The commit that the product is compared with. */
 export const BEFORE_COMMIT = '385af66';
 const BARE_WARM_UP_PURCHASES = 300;
+/** As many as the API, the worker and the wallet consumer write with: 10, 1 and 1. */
+const BARE_CONNECTIONS = 12;
 
 /** The bare SQL's window. */
 export interface BareWindow {
@@ -110,7 +112,7 @@ export class BenchContext {
     const database = `${DATABASE_NAME}_bare`;
     await copySchema(mysql, DATABASE_NAME, database);
     say(`bare: warming up, then ${seconds} s of the same SQL through the driver …`);
-    const plan = { ...mysql, database, clients, productNos };
+    const plan = { ...mysql, database, clients, connections: BARE_CONNECTIONS, productNos };
     const rival = startChild<BarePlan, BareResult>('rivals/bare-sql');
     this.#bare = rival;
     try {

@@ -44,6 +44,7 @@ const NAMES = [
   '20261122010000_cancels_by_day',
   '20261122020000_audit_checkpoints',
   '20261123000000_topic_checkpoint_message',
+  '20261201000000_dead_letter_causes',
 ];
 const FIRST = '20260101000000_first';
 const SECOND = '20260102000000_second';

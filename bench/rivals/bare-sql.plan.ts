@@ -7,8 +7,10 @@ export interface BarePlan {
   user: string;
   password: string;
   database: string;
-  /** Purchases at the same time; each has a connection. */
+  /** Purchases at the same time. */
   clients: number;
+  /** Connections that they share, as the product's processes have them. */
+  connections: number;
   /** No purchase begins after `seconds`, or after `purchases` have begun. */
   seconds?: number;
   purchases?: number;

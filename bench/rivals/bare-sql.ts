@@ -1,34 +1,34 @@
 import { createPool, type Pool, type PoolConnection } from 'mariadb';
+import { transactionPoolOptions } from '#prisma/connection';
 import type { BarePlan, BareResult } from './bare-sql.plan';
 import { PURCHASE } from './purchase.sql';
-import { newPurchase, type BarePurchase, type Step } from './statement';
+import { newPurchase, type BarePurchase, type Statement, type Step } from './statement';
 
 // The rival of the case `purchases`, in a process of its own: the SQL of a purchase through the bare driver, without
-// HTTP, Kafka or ORM. Each message is a plan, each answer its result.
+// HTTP and Kafka. Each message is a plan, each answer its result.
 
 const DEADLOCK = 1213;
 const LOCK_WAIT_TIMEOUT = 1205;
 const ATTEMPTS_MAX = 10;
 
-async function runStatements(connection: PoolConnection, { statements }: Step, purchase: BarePurchase) {
-  for (const { sql, values, take } of statements) {
-    const text = typeof sql === 'string' ? sql : sql(purchase);
-    const result: unknown = await connection.execute(text, values(purchase));
-    take?.(result as never, purchase);
-  }
+/** One packet: MySQL runs its statements in order. */
+async function send(connection: PoolConnection, packet: readonly Statement[], purchase: BarePurchase) {
+  const text = packet.map(({ sql }) => (typeof sql === 'string' ? sql : sql(purchase))).join(';\n');
+  const values = packet.flatMap((statement) => statement.values(purchase));
+  const result: unknown = await connection.query(text, values);
+  const results = packet.length === 1 ? [result] : (result as unknown[]);
+  packet.forEach(({ take }, index) => take?.(results[index] as never, purchase));
 }
 
 /** Runs a step in one transaction; a deadlock repeats it. */
-async function runStep(connection: PoolConnection, step: Step, purchase: BarePurchase): Promise<void> {
-  if (step.isPlain === true) return runStatements(connection, step, purchase);
+async function runStep(connection: PoolConnection, { packets }: Step, purchase: BarePurchase): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await connection.beginTransaction();
-      await runStatements(connection, step, purchase);
-      await connection.commit();
+      for (const packet of packets) await send(connection, packet, purchase);
+      await connection.query('COMMIT');
       return;
     } catch (error) {
-      await connection.rollback();
+      await connection.query('ROLLBACK');
       const { errno } = error as { errno?: number };
       if ((errno !== DEADLOCK && errno !== LOCK_WAIT_TIMEOUT) || attempt === ATTEMPTS_MAX) throw error;
     }
@@ -49,20 +49,10 @@ async function buy(pool: Pool, productNos: readonly number[]): Promise<void> {
 }
 
 async function run(plan: BarePlan): Promise<BareResult> {
-  const { host, port, user, password, database, clients, productNos } = plan;
-  const pool = createPool({
-    host,
-    port,
-    user,
-    password,
-    database,
-    connectionLimit: clients,
-    acquireTimeout: 60_000,
-    timezone: 'Z',
-    charset: 'utf8mb4',
-    allowPublicKeyRetrieval: true,
-    initSql: 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  });
+  const { host, port, user, password, database, clients, connections, productNos } = plan;
+  // The product's own sessions: READ COMMITTED, no autocommit, several statements in a packet.
+  const url = `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  const pool = createPool(transactionPoolOptions(url, connections, { acquireTimeoutMs: 60_000 }));
   try {
     const windowMs = performance.now();
     const endMs = windowMs + (plan.seconds ?? Number.POSITIVE_INFINITY) * 1_000;

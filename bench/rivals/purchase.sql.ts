@@ -1,4 +1,4 @@
-import { checkout, confirm } from './payment.sql';
+import { checkout, claim, record } from './payment.sql';
 import { acknowledge, settle } from './settlement.sql';
 import type { Step } from './statement';
 
@@ -6,4 +6,4 @@ import type { Step } from './statement';
 // change it here too: the rival of the case `purchases` is this SQL and nothing else.
 
 /** Every transaction of a purchase, in its order. */
-export const PURCHASE: readonly Step[] = [...checkout, ...confirm, settle, acknowledge];
+export const PURCHASE: readonly Step[] = [checkout, claim, record, settle, acknowledge];

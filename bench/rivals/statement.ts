@@ -44,11 +44,10 @@ export interface Statement {
   take?: (result: Row[] & { insertId?: bigint | number }, purchase: BarePurchase) => void;
 }
 
-/** One transaction; `isPlain` runs its statements without one. */
+/** One transaction: its packets of statements, and a COMMIT. */
 export interface Step {
   name: string;
-  isPlain?: true;
-  statements: readonly Statement[];
+  packets: readonly (readonly Statement[])[];
 }
 
 // Nobody decodes these frames: any id will do.

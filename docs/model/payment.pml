@@ -137,8 +137,8 @@ inline lookUp() {
   SAY(token, looks the payment up)
 }
 
-/* payment-api/payment/payment.store.ts#countAttempt */
-inline countAttempt() {
+/* payment-api/payment/payment.store.ts#touchPayment */
+inline touchPayment() {
   if
   :: attempt == ATTEMPTS -> ending = LEAVE_UNKNOWN
   :: attempt < ATTEMPTS && status == EXECUTING && claimToken == token ->
@@ -210,7 +210,7 @@ inline askPsp() {
       :: else -> skip
       fi
     }
-  :: atomic { ending == NEW_ATTEMPT -> countAttempt() }
+  :: atomic { ending == NEW_ATTEMPT -> touchPayment() }
   :: ending != ASKING && ending != NEW_ATTEMPT -> break
   od
 }
@@ -279,8 +279,8 @@ inline takenOver() {
   fi
 }
 
-/* payment-api/confirm-payment/confirm-payment.store.ts#claim */
-inline claim() {
+/* payment-api/payment/payment.store.ts#claimPayment */
+inline claimPayment() {
   ENSURE(stale-never-overwrites, MAY_MOVE(status, EXECUTING));
   status = EXECUTING; paymentKey = key; claimToken = token; attempt++; n = attempt;
   nextCheck = NEVER; isOldClaim = false; isBusy[token] = true; ending = ASKING
@@ -289,7 +289,7 @@ inline claim() {
 /* payment-api/confirm-payment/confirm-payment.rules.ts#admit */
 inline admit() {
   if
-  :: status == NOT_STARTED && attempt < ATTEMPTS -> claim()
+  :: status == NOT_STARTED && attempt < ATTEMPTS -> claimPayment()
   :: status == FAILURE -> told(2)
   :: isPaid(status) && paymentKey == key -> told(1)
   :: else -> skip
@@ -345,7 +345,7 @@ end:
       isUnpublished = (status == NOT_STARTED && attempt < ATTEMPTS)
     };
     atomic {
-      if :: isUnpublished && attempt < ATTEMPTS -> claim() :: else -> admit() fi;
+      if :: isUnpublished && attempt < ATTEMPTS -> claimPayment() :: else -> admit() fi;
       isUnpublished = false;
 #else
       admit();

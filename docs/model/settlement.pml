@@ -146,8 +146,8 @@ inline lockOrders() {
   fi
 }
 
-/* wallet-consumer/settle-payments/known.store.ts#readKnown */
-inline readKnown() {
+/* messaging/past.store.ts#loadPast */
+inline loadPast() {
   atomic { knownEvents(); SAY(me, reads the inbox) };
   atomic {
     lockOrders();
@@ -156,7 +156,7 @@ inline readKnown() {
   }
 }
 
-/* wallet-consumer/settle-payments/sequence.rules.ts#decide */
+/* messaging/sequence.rules.ts#decide */
 inline decide(e, verdict) {
   if
   :: e == 0 || has(known, e) -> verdict = 0
@@ -213,8 +213,8 @@ inline insertLines(e, verdict) {
 #endif
 }
 
-/* wallet-consumer/settle-payments/record-verdicts.ts#recordSettled */
-inline recordSettled(e, verdict) {
+/* wallet-consumer/settle-payments/settle-payments.ts#post */
+inline post(e, verdict) {
   if
   :: verdict != 0 -> inboxed = inboxed | (1 << e)
   :: else -> skip
@@ -241,14 +241,14 @@ inline recordSettled(e, verdict) {
   fi
 }
 
-/* wallet-consumer/settle-payments/record-verdicts.ts#recordParked */
-inline recordParked() {
+/* prisma/dead-letters.ts#park */
+inline park() {
   ENSURE(nothing-sound-is-parked, firstVerdict != 3 && secondVerdict != 3)
 }
 
-/* wallet-consumer/settle-payments/settle-payments.ts#settleTogether */
-inline settleTogether() {
-  readKnown();
+/* messaging/process-batch.ts#processTogether */
+inline processTogether() {
+  loadPast();
   atomic {
     if
     :: !calm -> phase = 0; SAY(me, dies before the commit)
@@ -260,7 +260,7 @@ inline settleTogether() {
       insertLines(first, firstVerdict); insertLines(second, secondVerdict);
       if
       :: !isDuplicate ->
-        recordSettled(first, firstVerdict); recordSettled(second, secondVerdict); recordParked();
+        post(first, firstVerdict); post(second, secondVerdict); park();
         phase = 2; SAY(me, commits the batch)
       :: isDuplicate && second != 0 -> left = second; second = 0; SAY(me, is refused by a unique key and goes event by event)
       :: isDuplicate && second == 0 ->
@@ -282,8 +282,8 @@ inline settleTogether() {
   }
 }
 
-/* wallet-consumer/settle-payments/settle-payments.ts#settlePayments */
-proctype settlePayments(byte me) {
+/* messaging/process-batch.ts#processSplitting */
+proctype processSplitting(byte me) {
   byte first, second, left, upTo, known, settled, credited, seqIn, phase;
 end:
   do
@@ -294,7 +294,7 @@ end:
 #endif
     };
     do
-    :: phase == 1 -> settleTogether()
+    :: phase == 1 -> processTogether()
     :: phase != 1 -> break
     od;
     /* kit/kafka-consumer.ts: offsets after the transaction */
@@ -308,7 +308,7 @@ end:
   od
 }
 
-/* payment-api/acknowledge-settlement/acknowledge-settlement.rules.ts#judge */
+/* messaging/sequence.rules.ts#judge */
 inline judge() {
 #ifdef ACK_WITHOUT_SEQUENCE
   verdict = 2
@@ -327,8 +327,8 @@ inline acknowledge() {
 #endif
 }
 
-/* payment-api/acknowledge-settlement/acknowledge-settlement.ts#takeIn */
-inline takeIn() {
+/* messaging/process-batch.ts#record */
+inline record() {
   atomic { known = has(inboxedByPayment, e) };
   atomic {
 #ifdef ACK_WITHOUT_INBOX
@@ -359,8 +359,8 @@ inline takeIn() {
   }
 }
 
-/* payment-api/acknowledge-settlement/acknowledge-settlement.ts#acknowledgeSettlement */
-proctype acknowledgeSettlement(byte me) {
+/* messaging/process-batch.ts#createBatchProcessor */
+proctype createBatchProcessor(byte me) {
   byte e, verdict;
   bool known, isDone;
 end:
@@ -374,7 +374,7 @@ end:
       fi
     };
     do
-    :: !isDone -> takeIn()
+    :: !isDone -> record()
     :: isDone -> break
     od;
     atomic {
@@ -405,8 +405,8 @@ init {
   atomic {
     byte i = 1;
     do
-    :: i <= CONSUMERS -> run settlePayments(i); i++
-    :: i > CONSUMERS && i <= CONSUMERS + WORKERS -> run acknowledgeSettlement(i); i++
+    :: i <= CONSUMERS -> run processSplitting(i); i++
+    :: i > CONSUMERS && i <= CONSUMERS + WORKERS -> run createBatchProcessor(i); i++
     :: i > CONSUMERS + WORKERS -> break
     od
   }
