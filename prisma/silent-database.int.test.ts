@@ -17,7 +17,9 @@ const CONNECTIONS_MAX = 2;
 async function products(db: Database): Promise<number[]> {
   const [byModel, [row]] = await Promise.all([
     db.product.count(),
-    db.query<{ all_count: bigint }>`SELECT COUNT(*) AS all_count FROM products`,
+    inTransaction(db, (tx) => tx.query<{ all_count: bigint }>`SELECT COUNT(*) AS all_count FROM products`, {
+      attemptsMax: 1,
+    }),
   ]);
   return [byModel, Number(row?.all_count)];
 }
