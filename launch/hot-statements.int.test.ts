@@ -10,6 +10,7 @@ import { createBatchProcessor } from '#messaging/process-batch';
 import { acknowledgementService } from '#payment-api/acknowledge-settlement/acknowledge-settlement';
 import { startTestApi, type Json, type TestApi } from '#payment-api/payment-api.fixture';
 import { databaseClock } from '#prisma/clock';
+import { transactionPoolOptions } from '#prisma/connection';
 import { openDatabase, type Database } from '#prisma/database';
 import { testCodec } from '#prisma/database.fixture';
 import { recordStatements, type RecordedStatement } from '#prisma/recorded-statements.fixture';
@@ -28,8 +29,11 @@ let recorded: RecordedStatement[];
 beforeAll(async () => {
   api = await startTestApi();
   wallet = openDatabase(api.database.url('wallet'), 2);
-  connection = await api.database.connect();
+  // An administrator's, with the sessions' settings of the product: they decide the plans.
+  const { sessionVariables, initSql = [] } = transactionPoolOptions(api.database.url('paymentApi'), 1);
+  connection = await api.database.connect({ sessionVariables, initSql });
   for (const statement of GROWN) await connection.query(statement);
+  await connection.commit();
   recorded = recordStatements(api.world.db);
 });
 afterAll(async () => {
@@ -56,14 +60,14 @@ const TABLES = [
 
 /** A market that has sold for a while. */
 const GROWN: readonly string[] = [
-  "SET SESSION optimizer_switch = 'index_merge=off', cte_max_recursion_depth = 1000000",
+  'SET SESSION cte_max_recursion_depth = 1000000',
   `INSERT INTO sellers (seller_id) ${numbers(SELLERS)} SELECT CONCAT('grown-', n) FROM numbers`,
   `INSERT IGNORE INTO wallets (seller_no, balance) SELECT no, 1000 FROM sellers`,
   `INSERT INTO payment_events (member_no, order_id, order_name, total_amount, status, payment_key, approved_at, claimed_at,
      is_payment_done, is_wallet_done, last_event_seq, acknowledged_events)
    ${numbers(ORDERS)}
-   SELECT 1, CONCAT('grown-', n), '상품', 3000, IF(n % 20 = 0, 'NOT_STARTED', IF(n % 50 = 1, 'FAILURE', 'SUCCESS')),
-     IF(n % 20 = 0, NULL, CONCAT('key-', n)), NOW(3), NOW(3), n % 20 <> 0, n % 20 <> 0, n % 20 <> 0, n % 20 <> 0
+   SELECT 1, CONCAT('grown-', n), '상품', 3000, IF(n % 60 = 0, 'NOT_STARTED', IF(n % 50 = 1, 'FAILURE', 'SUCCESS')),
+     IF(n % 60 = 0, NULL, CONCAT('key-', n)), NOW(3), NOW(3), n % 60 <> 0, n % 60 <> 0, n % 60 <> 0, n % 60 <> 0
    FROM numbers`,
   `INSERT INTO payment_orders (payment_event_no, product_no, seller_no, order_id, amount, payment_order_status)
    SELECT no, 1 + no % 3, 1 + no % ${SELLERS}, order_id, 3000, 'SUCCESS' FROM payment_events WHERE order_id LIKE 'grown-%'`,
@@ -88,7 +92,7 @@ const GROWN: readonly string[] = [
    SELECT order_id, 1, 1 FROM payment_events WHERE order_id LIKE 'grown-%'`,
   `INSERT INTO wallet_transactions (wallet_no, wallet_seq, type, amount, balance_after, reference_id, order_id, event_id,
      idempotency_key, line_hash, created_at)
-   SELECT w.no, o.no, 'CREDIT', 3000, 3000, o.no, o.order_id, CONCAT('grown-', o.no), CONCAT('CREDIT:', o.no),
+   SELECT w.no, 1000000 + o.no, 'CREDIT', 3000, 3000, o.no, o.order_id, CONCAT('grown-', o.no), CONCAT('CREDIT:', o.no),
      SHA2(o.no, 256), NOW(3)
    FROM payment_orders o JOIN wallets w ON w.seller_no = o.seller_no WHERE o.order_id LIKE 'grown-%'`,
   `ANALYZE TABLE ${TABLES.join(', ')}`,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Type } from 'avsc';
-import { createConnection, type Connection } from 'mariadb';
+import { createConnection, type Connection, type ConnectionConfig } from 'mariadb';
 import { createDecoder, createEncoder, UndecodableError, type Decode, type Encode } from '#contracts/codec';
 import { avroOptions } from '#contracts/logical-types';
 import { readRecordSchemas } from '#contracts/records';
@@ -19,7 +19,7 @@ export interface TestDatabase {
   /** Runs statements as an administrator: for what no service may do. */
   administer: <T = Record<string, unknown>[]>(sql: string, values?: unknown[]) => Promise<T>;
   /** One more administrator's connection, for what a session holds: locks. Whoever asks for it ends it. */
-  connect: () => Promise<Connection>;
+  connect: (session?: Pick<ConnectionConfig, 'sessionVariables' | 'initSql'>) => Promise<Connection>;
   close: () => Promise<void>;
 }
 
@@ -34,8 +34,8 @@ export async function openEmptyDatabase(): Promise<Omit<TestDatabase, 'db'>> {
   const database = `test_${randomBytes(6).toString('hex')}`;
   const administrator = { host, port, user, password };
   await ensureUsers(administrator, DEVELOPMENT_PASSWORDS, database);
-  const connect = (): Promise<Connection> =>
-    createConnection({ ...administrator, database, allowPublicKeyRetrieval: true });
+  const connect: TestDatabase['connect'] = (session = {}) =>
+    createConnection({ ...administrator, ...session, database, allowPublicKeyRetrieval: true });
   const root = await connect();
   return {
     url: (role) => developmentUrl(role, port, host, database),

@@ -145,6 +145,18 @@ describe('inTransaction', () => {
     expect(await versions()).toEqual(before);
   });
 
+  it('Every connection has the session that the transactions are written for', async () => {
+    const [session] = await inTransaction(
+      database.db,
+      (tx) => tx.query<Record<string, unknown>>`
+        SELECT @@autocommit AS autocommit, @@transaction_isolation AS isolation, @@optimizer_switch AS switches,
+          @@innodb_lock_wait_timeout AS lock_wait_s`,
+    );
+    expect(session).toMatchObject({ autocommit: 0n, isolation: 'READ-COMMITTED', lock_wait_s: 5n });
+    // Merged indexes lock other orders' rows, and two claims deadlock; whether MySQL merges depends on the tables' sizes.
+    expect(session?.['switches']).toMatch(/\bindex_merge=off\b/);
+  });
+
   it('When statements are issued together, then they run in order, and the first error stops the rest', async () => {
     const before = await versions();
     const results: unknown[] = [];
