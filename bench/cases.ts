@@ -1,6 +1,44 @@
 import { caseRun, type BenchCase } from './case';
 import { BEFORE_COMMIT } from './context';
 import { sumOf } from './processes';
+import { quantile } from './statistics';
+
+const LATENCIES = {
+  commits: {
+    title: 'Confirm latency at half of the top rate',
+    measured: 'confirm, from sending it to its answer',
+    rival: 'two durable commits and one round trip to the PSP, at the same rate',
+  },
+  cdc: {
+    title: 'Settlement latency at half of the top rate',
+    measured: 'from confirm’s answer until the credits are seen committed',
+    rival: 'an outbox row through Debezium to an empty handler, at the same rate',
+  },
+} as const;
+
+function latencyCase(
+  name: string,
+  floor: keyof typeof LATENCIES,
+  { share, ratio }: { share: number; ratio: number },
+): BenchCase {
+  const { title, measured, rival } = LATENCIES[floor];
+  const percentile = `p${share * 100}`;
+  return {
+    name,
+    title: `${title}, ${percentile}`,
+    measured,
+    rival,
+    unit: `ms, ${percentile}`,
+    bar: { kind: 'at-most', ratio },
+    needs: ['now', 'half', floor],
+    async run(context) {
+      const half = await context.take('half');
+      const { latencyMs } = await context.take(floor);
+      const samples = floor === 'commits' ? half.confirmMs : half.creditedMs;
+      return caseRun(quantile(samples, share), quantile(latencyMs, share));
+    },
+  };
+}
 
 /** Every case of `npm run bench`, in the order of the report. */
 export const CASES: readonly BenchCase[] = [
@@ -43,4 +81,8 @@ export const CASES: readonly BenchCase[] = [
       return caseRun(sumOf(now.cpuPerPurchase), sumOf(before.cpuPerPurchase));
     },
   },
+  latencyCase('confirm-p50', 'commits', { share: 0.5, ratio: 2 }),
+  latencyCase('confirm-p99', 'commits', { share: 0.99, ratio: 5 }),
+  latencyCase('credited-p50', 'cdc', { share: 0.5, ratio: 2.5 }),
+  latencyCase('credited-p99', 'cdc', { share: 0.99, ratio: 3 }),
 ];

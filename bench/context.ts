@@ -1,16 +1,22 @@
 import { join } from 'node:path';
+import { CommandError } from '#ops/command';
 import { DATABASE_NAME } from '#prisma/users';
 import { StackInterrupted, throwIfInterrupted } from '#stack/errors';
 import { projectFolder } from '#stack/project';
 import { startChild } from './child';
 import { startLoad, type Load } from './load';
 import { copySchema, type BarePlan, type BareResult } from './rivals/bare-sql.plan';
+import type { CreditsSeen, ObserverPlan, RatePlan, RateResult } from './rivals/rate.plan';
+import type { LoadSamples } from './load.plan';
 import { bringUp, checkoutAt, type SystemUnderTest } from './system-under-test';
 import { measureWindow, type LoadWindow, type WindowOptions } from './window';
 
 /** The commit that the product is compared with. */
 export const BEFORE_COMMIT = '385af66';
 const BARE_WARM_UP_PURCHASES = 300;
+const RIVAL_WARM_UP_S = 5;
+/** After the load, until the last credits are seen. */
+const SETTLING_S = 5;
 /** As many as the API, the worker and the wallet consumer write with: 10, 1 and 1. */
 const BARE_CONNECTIONS = 12;
 
@@ -22,14 +28,25 @@ export interface BareWindow {
 }
 
 /**
- * What can be measured in a run, in the order of even runs; odd ones go from the end. `bare` stands between the systems
- * because it runs on the servers of `now`.
+ * What can be measured in a run, in the order of even runs; odd ones go from the end. All but `before` run on the servers
+ * of `now`: `half` is the product at half of its top rate, `commits` and `cdc` are its floors at the same rate.
  */
-export const MEASUREMENTS = ['now', 'bare', 'before'] as const;
+export const MEASUREMENTS = ['now', 'half', 'commits', 'cdc', 'bare', 'before'] as const;
 export type MeasurementName = (typeof MEASUREMENTS)[number];
+
+/** The product at half of its top rate, ms. */
+export interface HalfWindow {
+  perSecond: number;
+  confirmMs: number[];
+  /** From confirm's answer until the credits were seen committed. */
+  creditedMs: number[];
+}
 
 interface Measurements {
   now: LoadWindow;
+  half: HalfWindow;
+  commits: RateResult;
+  cdc: RateResult;
   before: LoadWindow;
   bare: BareWindow;
 }
@@ -89,7 +106,19 @@ export class BenchContext {
 
   async #measure(name: MeasurementName): Promise<Measurement> {
     try {
-      return name === 'bare' ? await this.#bareWindow() : await this.#window(name);
+      switch (name) {
+        case 'now':
+        case 'before':
+          return await this.#window(name);
+        case 'bare':
+          return await this.#bareWindow();
+        case 'half':
+          return await this.#halfWindow();
+        case 'commits':
+          return await this.#atHalfRate(name, 'rivals/durable-commits');
+        case 'cdc':
+          return await this.#atHalfRate(name, 'rivals/bare-cdc');
+      }
     } catch (error) {
       throw this.options.signal.aborted ? new StackInterrupted() : error;
     }
@@ -104,6 +133,43 @@ export class BenchContext {
     const settled = `the last settled ${(window.settledAfterMs / 1_000).toFixed(1)} s later`;
     say(`${name}: ${window.purchasesPerSecond.toFixed(1)} purchases/s, ${settled}`);
     return window;
+  }
+
+  async #halfRate(): Promise<number> {
+    return (await this.take('now')).purchasesPerSecond / 2;
+  }
+
+  async #halfWindow(): Promise<HalfWindow> {
+    const perSecond = await this.#halfRate();
+    const { apiUrl, simulatorUrl, mysql } = await this.system('now');
+    const { say, seconds, productNos } = this.options;
+    say(`half: ${seconds} s at ${perSecond.toFixed(1)} purchases/s …`);
+    const observer = startChild<ObserverPlan, CreditsSeen>('credit-observer');
+    this.#load ??= startLoad();
+    try {
+      const watching = observer.run({ ...mysql, database: DATABASE_NAME, seconds: seconds + SETTLING_S });
+      const shape = { loop: 'open', purchasesPerSecond: perSecond, arrivals: 'poisson' } as const;
+      const { samples } = await this.#load.run({ apiUrl, simulatorUrl, shape, seconds, productNos });
+      const seen = await watching;
+      return { perSecond, ...latenciesOf(samples, seen) };
+    } finally {
+      observer.stop();
+    }
+  }
+
+  async #atHalfRate(name: 'commits' | 'cdc', script: string): Promise<RateResult> {
+    const perSecond = await this.#halfRate();
+    const { simulatorUrl, mysql, kafkaBroker } = await this.system('now');
+    const { say, seconds } = this.options;
+    say(`${name}: ${seconds} s at ${perSecond.toFixed(1)}/s …`);
+    const rival = startChild<RatePlan, RateResult>(script);
+    try {
+      const plan = { ...mysql, database: DATABASE_NAME, simulatorUrl, kafkaBroker, perSecond };
+      await rival.run({ ...plan, seconds: RIVAL_WARM_UP_S });
+      return await rival.run({ ...plan, seconds });
+    } finally {
+      rival.stop();
+    }
   }
 
   async #bareWindow(): Promise<BareWindow> {
@@ -139,4 +205,31 @@ export class BenchContext {
     this.#current = undefined;
     await current?.system.down();
   }
+}
+
+const CONFIRMED = 200;
+
+/** Latencies of the purchases that were confirmed. @throws CommandError when one was not credited in time */
+function latenciesOf(samples: LoadSamples, seen: CreditsSeen): Pick<HalfWindow, 'confirmMs' | 'creditedMs'> {
+  const seenAtMs = new Map(seen.orderId.map((orderId, index) => [orderId, seen.seenAtMs[index] ?? 0]));
+  const confirmed = samples.orderId.flatMap((orderId, index) =>
+    samples.confirmStatus[index] === CONFIRMED
+      ? [
+          {
+            orderId,
+            confirmMs: samples.confirmMs[index] ?? 0,
+            answeredAtMs: samples.confirmedAtMs[index] ?? 0,
+          },
+        ]
+      : [],
+  );
+  return {
+    confirmMs: confirmed.map(({ confirmMs }) => confirmMs),
+    creditedMs: confirmed.map(({ orderId, answeredAtMs }) => {
+      const at = seenAtMs.get(orderId);
+      if (at === undefined)
+        throw new CommandError(`order ${orderId} was not credited ${SETTLING_S} s after the load`);
+      return Math.max(at - answeredAtMs, 0);
+    }),
+  };
 }

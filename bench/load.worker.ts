@@ -1,10 +1,9 @@
 import { JsonPoster, type HttpAnswer } from './connection';
+import { openLoop, type LoopLimits } from './open-loop';
 import { emptySamples, type LoadPlan, type LoadResult, type LoadSamples } from './load.plan';
 
 // The load generator, in a process of its own (`startLoad` forks it): each message is a plan, each answer its samples.
 
-/** Beyond it an open loop's arrivals wait for an answer; the wait counts, since latency begins at the intended start. */
-const UNDER_WAY_MAX = 5_000;
 const CONFIRMED = 200;
 
 interface Shop {
@@ -65,40 +64,15 @@ async function purchase(
 
 type Buy = (startMs: number) => Promise<void>;
 
-interface Limits {
-  endMs: number;
-  purchasesMax: number;
-}
-
-async function closedLoop(clients: number, buy: Buy, { endMs, purchasesMax }: Limits): Promise<void> {
+async function closedLoop(clients: number, buy: Buy, { endMs, countMax }: LoopLimits): Promise<void> {
   let begun = 0;
   const client = async (): Promise<void> => {
-    for (let now = performance.now(); begun < purchasesMax && now < endMs; now = performance.now()) {
+    for (let now = performance.now(); begun < countMax && now < endMs; now = performance.now()) {
       begun += 1;
       await buy(now);
     }
   };
   await Promise.all(Array.from({ length: clients }, client));
-}
-
-async function openLoop(
-  { purchasesPerSecond, arrivals }: { purchasesPerSecond: number; arrivals: 'even' | 'poisson' },
-  buy: Buy,
-  { endMs, purchasesMax }: Limits,
-): Promise<void> {
-  const meanMs = 1_000 / purchasesPerSecond;
-  const nextMs = (): number => (arrivals === 'even' ? meanMs : -Math.log(1 - Math.random()) * meanMs);
-  const underWay = new Set<Promise<void>>();
-  let dueMs = performance.now();
-  for (let begun = 0; begun < purchasesMax && dueMs < endMs; begun += 1) {
-    const waitMs = dueMs - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    while (underWay.size >= UNDER_WAY_MAX) await Promise.race(underWay);
-    const one: Promise<void> = buy(dueMs).finally(() => underWay.delete(one));
-    underWay.add(one);
-    dueMs += nextMs();
-  }
-  await Promise.all(underWay);
 }
 
 /** Runs a plan to its last answer. */
@@ -111,10 +85,13 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   const buy: Buy = (startMs) => purchase(shop, body, samples, { startMs, windowMs });
   const limits = {
     endMs: windowMs + (plan.seconds ?? Number.POSITIVE_INFINITY) * 1_000,
-    purchasesMax: plan.purchases ?? Number.POSITIVE_INFINITY,
+    countMax: plan.purchases ?? Number.POSITIVE_INFINITY,
   };
   if (plan.shape.loop === 'closed') await closedLoop(plan.shape.clients, buy, limits);
-  else await openLoop(plan.shape, buy, limits);
+  else {
+    const { purchasesPerSecond: perSecond, arrivals } = plan.shape;
+    await openLoop({ perSecond, arrivals }, buy, limits);
+  }
   const elapsedMs = performance.now() - windowMs;
   const { user, system } = process.cpuUsage(cpuBefore);
   shop.api.close();

@@ -32,6 +32,8 @@ export interface SystemUnderTest {
   apiUrl: string;
   simulatorUrl: string;
   mysql: { host: string; port: number; user: string; password: string };
+  /** `host:port` */
+  kafkaBroker: string;
   /** All of its processes as they are now. */
   processes(): ProcessUse[];
   /** Stops everything and removes its data. Resolves when no process is left; repeating it does nothing. */
@@ -129,6 +131,7 @@ export async function bringUp({ checkout, stackDir, signal }: SystemPlace): Prom
     apiUrl: `http://127.0.0.1:${ports['PAYMENT_API_PORT']}`,
     simulatorUrl: `http://127.0.0.1:${ports['PSP_SIMULATOR_PORT']}`,
     mysql: { host: '127.0.0.1', port: Number(ports['MYSQL_PORT']), user: ROOT_USER, password: ROOT_PASSWORD },
+    kafkaBroker: `127.0.0.1:${ports['KAFKA_PORT']}`,
     processes: () => processesOf(stackDir),
     down,
   };

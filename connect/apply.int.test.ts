@@ -8,7 +8,7 @@ import { createLog } from '#kit/log';
 import { PATIENCE_MS, until } from '#kit/until.fixture';
 import { apply, isRunning, plan } from './apply';
 import type { ConnectSettings } from './config';
-import { command, ConnectError, getConfig, getStatus, validate } from './rest';
+import { command, ConnectBusyError, ConnectError, getConfig, getStatus, validate } from './rest';
 import { openTestConnector, type TestConnector } from './test-connector.fixture';
 import { ensureTopics } from './topics';
 
@@ -94,7 +94,15 @@ describe('apply', () => {
   });
 
   it('When the password is wrong, then Debezium’s reason is said, and nothing was changed', async () => {
-    const before = await getConfig(settings, NAME);
+    // The resumption before may still be a rebalance.
+    let before: Awaited<ReturnType<typeof getConfig>>;
+    await until('Connect has time to answer', async () => {
+      before = await getConfig(settings, NAME).catch((error: unknown) => {
+        if (error instanceof ConnectBusyError) return undefined;
+        throw error;
+      });
+      return before !== undefined;
+    });
     own.write({ 'database.password': 'wrong' });
     const error: unknown = await apply(settings, { log, timeoutMs: PATIENCE_MS }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(ConnectError);

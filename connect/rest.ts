@@ -57,8 +57,8 @@ async function call(access: Access, method: string, path: string, body?: unknown
   if (!response.ok) {
     const { message } = parse(text) as { message?: string };
     const sentence = `${method} ${path}: ${response.status} ${message ?? text}`;
-    // 409: a rebalance is under way; 500 with a time-out's words: the herder had no time.
-    const isBusy = response.status === 409 || /timed out/i.test(message ?? '');
+    // A rebalance is under way (409, or 500 when it has just begun), or the herder had no time.
+    const isBusy = response.status === 409 || /timed out|rebalance/i.test(message ?? '');
     throw isBusy
       ? new ConnectBusyError(sentence, response.status)
       : new ConnectError(sentence, response.status);
