@@ -12,7 +12,8 @@ import {
 import { cpuBetween, memoryOf, type PerRole } from './processes';
 import type { SystemUnderTest } from './system-under-test';
 
-const WARM_UP_PURCHASES = 300;
+/** The JVMs' compiler takes about so long to come to rest under a load, and takes a core until then. */
+const WARM_UP_S = 60;
 const WARM_UP_ERRORS_MAX = 0.5;
 const ERRORS_MAX = 0.05;
 const SETTLE_TIMEOUT_MS = 300_000;
@@ -72,7 +73,7 @@ export interface WindowOptions {
 }
 
 /**
- * Warms a system up with a few hundred purchases, then loads it with a closed loop and measures.
+ * Warms a system up for a minute, then loads it with a closed loop and measures.
  *
  * @throws CommandError when more than one purchase in twenty fails, or a process is replaced meanwhile
  */
@@ -83,7 +84,7 @@ export async function measureWindow(
 ): Promise<LoadWindow> {
   const { apiUrl, simulatorUrl } = system;
   const plan: LoadPlan = { apiUrl, simulatorUrl, shape: { loop: 'closed', clients }, productNos };
-  const warmUp = await load.run({ ...plan, purchases: WARM_UP_PURCHASES });
+  const warmUp = await load.run({ ...plan, seconds: WARM_UP_S });
   // A cold system may turn some away; what counts is the window.
   requireFewErrors('warm-up', warmUp, WARM_UP_ERRORS_MAX);
   await untilSettled(apiUrl, warmUp.samples, signal);
