@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { sleep } from '#kit/clock';
 import { CommandError } from '#ops/command';
 import { DATABASE_NAME } from '#prisma/users';
 import { StackInterrupted, throwIfInterrupted } from '#stack/errors';
@@ -15,6 +16,7 @@ import { measureWindow, type LoadWindow, type WindowOptions } from './window';
 export const BEFORE_COMMIT = '385af66';
 const BARE_WARM_UP_PURCHASES = 300;
 const RIVAL_WARM_UP_S = 5;
+const OBSERVER_START_MS = 1_000;
 /** After the load, until the last credits are seen. */
 const SETTLING_S = 5;
 /** As many as the API, the worker and the wallet consumer write with: 10, 1 and 1. */
@@ -147,7 +149,11 @@ export class BenchContext {
     const observer = startChild<ObserverPlan, CreditsSeen>('credit-observer');
     this.#load ??= startLoad();
     try {
-      const watching = observer.run({ ...mysql, database: DATABASE_NAME, seconds: seconds + SETTLING_S });
+      const plan = { ...mysql, database: DATABASE_NAME };
+      // Its process has started and its connection is open before the first purchase.
+      await observer.run({ ...plan, seconds: 0 });
+      const watching = observer.run({ ...plan, seconds: seconds + 1 + SETTLING_S });
+      await sleep(OBSERVER_START_MS);
       const shape = { loop: 'open', purchasesPerSecond: perSecond, arrivals: 'poisson' } as const;
       const { samples } = await this.#load.run({ apiUrl, simulatorUrl, shape, seconds, productNos });
       const seen = await watching;
@@ -223,13 +229,18 @@ function latenciesOf(samples: LoadSamples, seen: CreditsSeen): Pick<HalfWindow, 
         ]
       : [],
   );
+  const missing = confirmed.filter(({ orderId }) => !seenAtMs.has(orderId));
+  const [first] = missing;
+  if (first !== undefined) {
+    const share = `${missing.length} of ${confirmed.length} orders were`;
+    throw new CommandError(
+      `${share} not credited ${SETTLING_S} s after the load, ${first.orderId} among them`,
+    );
+  }
   return {
     confirmMs: confirmed.map(({ confirmMs }) => confirmMs),
-    creditedMs: confirmed.map(({ orderId, answeredAtMs }) => {
-      const at = seenAtMs.get(orderId);
-      if (at === undefined)
-        throw new CommandError(`order ${orderId} was not credited ${SETTLING_S} s after the load`);
-      return Math.max(at - answeredAtMs, 0);
-    }),
+    creditedMs: confirmed.map(({ orderId, answeredAtMs }) =>
+      Math.max((seenAtMs.get(orderId) ?? Number.NaN) - answeredAtMs, 0),
+    ),
   };
 }

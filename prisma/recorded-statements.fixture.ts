@@ -1,4 +1,3 @@
-import type { PoolConnection } from 'mariadb';
 import type { Database } from './database';
 
 export interface RecordedStatement {
@@ -37,7 +36,7 @@ export function recordStatements(db: Database): RecordedStatement[] {
           };
         },
       });
-      return work(recording as PoolConnection);
+      return work(recording);
     }, turn);
   return recorded;
 }

@@ -28,9 +28,9 @@ export interface ObserverPlan extends Server {
 }
 
 /** Answers each message of the parent with what `run` makes of it. */
-export function answerPlans<Plan, Result>(run: (plan: Plan) => Promise<Result>): void {
-  process.on('message', (plan: Plan) => {
-    run(plan).then(
+export function answerPlans(run: (plan: never) => Promise<unknown>): void {
+  process.on('message', (plan: unknown) => {
+    run(plan as never).then(
       (result) => process.send?.({ result }),
       (error: unknown) => process.send?.({ error: String(error) }),
     );
