@@ -1,4 +1,5 @@
-import type { BenchContext, MeasurementName } from './context';
+import type { BenchContext } from './context';
+import type { Measurement } from './measurement';
 import { spreadOf, type Spread } from './statistics';
 
 /** The ratio that a case must reach (`at-least`) or must not exceed (`at-most`). */
@@ -27,7 +28,9 @@ export interface BenchCase {
   unit: string;
   bar: Bar;
   /** What is measured before `run` is called, in alternating order. */
-  needs: readonly MeasurementName[];
+  needs: readonly Measurement<unknown>[];
+  /** Runs only when it is named: it takes many minutes. */
+  isLong?: boolean;
   /** @throws CommandError when it cannot be measured: the case fails with that reason */
   run(context: BenchContext): Promise<CaseRun>;
 }

@@ -10,7 +10,7 @@ import { projectFolder } from '#stack/project';
 import { readBaseline, saveBaseline } from './baseline';
 import { resultOf, type BenchCase, type CaseRun } from './case';
 import { CASES } from './cases';
-import { BenchContext, MEASUREMENTS } from './context';
+import { BenchContext } from './context';
 import { describeMachine, type Machine } from './machine';
 import { barText, reportText, type Report, type TakenMeasurement } from './report';
 import { writeReport } from './report.files';
@@ -18,7 +18,7 @@ import { removeLeftovers } from './system-under-test';
 
 const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--json] [--list] [--save-baseline]
 Brings systems of its own up and compares them within one run; exits 1 when a median ratio misses its bar.
-Without a NAME every case runs but audit (npm run bench -- audit --help).
+Without a NAME every case runs but the long ones (--list) and audit (npm run bench -- audit --help).
   --runs N          how often each case is measured (3)
   --seconds N       length of each measured window (20)
   --json            the report without raw samples on standard output
@@ -26,7 +26,6 @@ Without a NAME every case runs but audit (npm run bench -- audit --help).
   --save-baseline   keeps the ratios in bench/baseline.json; later runs show them`;
 
 const CLIENTS = 64;
-const PRODUCT_NOS = [1, 2, 3];
 /** As a shell says it of what SIGINT has ended. */
 const INTERRUPTED = 130;
 
@@ -57,7 +56,9 @@ function readArguments() {
     throw new CommandError(`unknown case ${unknown.join(', ')}. Known: ${known}; audit runs alone.`);
   }
   return {
-    cases: CASES.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
+    cases: CASES.filter(({ name, isLong = false }) =>
+      positionals.length === 0 ? !isLong : positionals.includes(name),
+    ),
     runs: whole(values.runs, 100),
     seconds: whole(values.seconds, 3_600),
     isJson: values.json,
@@ -68,8 +69,8 @@ function readArguments() {
 
 function listText(): string {
   const rows = CASES.map(
-    ({ name, bar, unit, measured, rival }) =>
-      `${name.padEnd(18)} ${barText(bar)} of ${unit}: ${measured}, against ${rival}`,
+    ({ name, bar, unit, measured, rival, isLong = false }) =>
+      `${name.padEnd(18)} ${barText(bar)} of ${unit}: ${measured}, against ${rival}${isLong ? ' (long)' : ''}`,
   );
   return [
     ...rows,
@@ -97,11 +98,12 @@ async function oneRun(
   standings: Standing[],
 ): Promise<TakenMeasurement[]> {
   const going = standings.filter(({ failure }) => failure === undefined);
-  const needed = MEASUREMENTS.filter((name) => going.some(({ benchCase }) => benchCase.needs.includes(name)));
+  const needed = [...new Set(going.flatMap(({ benchCase }) => benchCase.needs))];
   const taken: TakenMeasurement[] = [];
-  for (const name of run % 2 === 0 ? needed : needed.toReversed()) {
+  for (const measurement of run % 2 === 0 ? needed : needed.toReversed()) {
+    const { name } = measurement;
     try {
-      taken.push({ run, name, measurement: await context.take(name) });
+      taken.push({ run, name, measurement: await context.take(measurement) });
     } catch (error) {
       throwIfInterrupted(context.options.signal);
       if (!isExpected(error)) throw error;
@@ -127,7 +129,6 @@ async function measureAll(
   const { folder, signal, machine, at } = place;
   const context = new BenchContext({
     clients: CLIENTS,
-    productNos: PRODUCT_NOS,
     seconds,
     folder,
     signal,
@@ -147,7 +148,7 @@ async function measureAll(
   const baseline = readBaseline();
   return {
     at,
-    options: { runs, seconds, clients: CLIENTS, productNos: PRODUCT_NOS },
+    options: { runs, seconds, clients: CLIENTS },
     machine,
     cases: standings.map(({ benchCase, runs: done, failure }) => resultOf(benchCase, done, failure)),
     measurements,

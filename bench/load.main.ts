@@ -1,6 +1,6 @@
 import { readOptions } from '#kit/arguments';
 import { CommandError, print, runOperation } from '#ops/command';
-import { startLoad } from './load';
+import { startChild } from './child';
 import { errorCounts, purchasesPerSecond, type LoadPlan, type LoadResult } from './load.plan';
 import { quantiles } from './statistics';
 
@@ -12,7 +12,8 @@ Loads a running system (RATE_LIMIT_PER_MINUTE=0) with purchases and prints purch
   --seconds N      how long (20)
   --purchases N    how many instead
   --warm-up N      purchases before the measured window (200)
-  --products LIST  the products of each order (1,2,3)
+  --products LIST  the products that are bought (1,2,3)
+  --lines N        how many of them an order has, at random (3)
   --json           all samples`;
 
 const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
@@ -30,6 +31,7 @@ function readPlan(): { plan: LoadPlan; warmUp: number; isJson: boolean } {
         purchases: { type: 'string' },
         'warm-up': { type: 'string', default: '200' },
         products: { type: 'string', default: '1,2,3' },
+        lines: { type: 'string', default: '3' },
         json: { type: 'boolean', default: false },
       },
     },
@@ -53,6 +55,7 @@ function readPlan(): { plan: LoadPlan; warmUp: number; isJson: boolean } {
       ? { seconds: number(values.seconds, 0.001) }
       : { purchases: number(purchases, 1) }),
     productNos: values.products.split(',').map((text) => number(text, 1)),
+    linesPerOrder: number(values.lines, 1),
   };
   return { plan, warmUp: number(values['warm-up'], 0), isJson: values.json };
 }
@@ -79,7 +82,7 @@ function textOf(plan: LoadPlan, result: LoadResult): string {
 
 runOperation(async () => {
   const { plan, warmUp, isJson } = readPlan();
-  const load = startLoad();
+  const load = startChild<LoadPlan, LoadResult>('load.worker');
   try {
     if (warmUp > 0) {
       const { seconds: _, ...untimed } = plan;

@@ -20,8 +20,9 @@ export interface LoadPlan {
   /** No purchase begins after `seconds`, or after `purchases` have begun; at least one is given. */
   seconds?: number;
   purchases?: number;
-  /** The products of each order. */
-  productNos: number[];
+  /** Each order has `linesPerOrder` of these products. */
+  productNos: readonly number[];
+  linesPerOrder: number;
 }
 
 /** One element per purchase in every array, in the order of completion. */

@@ -1,8 +1,10 @@
+import { pick } from './catalog';
 import { JsonPoster, type HttpAnswer } from './connection';
 import { openLoop, type LoopLimits } from './open-loop';
+import { answerPlans } from './rivals/rate.plan';
 import { emptySamples, type LoadPlan, type LoadResult, type LoadSamples } from './load.plan';
 
-// The load generator, in a process of its own (`startLoad` forks it): each message is a plan, each answer its samples.
+// The load generator, in a process of its own (`BenchContext.load` forks it): each message is a plan, each answer its samples.
 
 const CONFIRMED = 200;
 
@@ -78,11 +80,13 @@ async function closedLoop(clients: number, buy: Buy, { endMs, countMax }: LoopLi
 /** Runs a plan to its last answer. */
 async function run(plan: LoadPlan): Promise<LoadResult> {
   const shop = { api: new JsonPoster(plan.apiUrl), simulator: new JsonPoster(plan.simulatorUrl) };
-  const body = JSON.stringify({ productNos: plan.productNos });
   const samples = emptySamples();
   const windowMs = performance.now();
   const cpuBefore = process.cpuUsage();
-  const buy: Buy = (startMs) => purchase(shop, body, samples, { startMs, windowMs });
+  const buy: Buy = (startMs) => {
+    const body = JSON.stringify({ productNos: pick(plan.productNos, plan.linesPerOrder) });
+    return purchase(shop, body, samples, { startMs, windowMs });
+  };
   const limits = {
     endMs: windowMs + (plan.seconds ?? Number.POSITIVE_INFINITY) * 1_000,
     countMax: plan.purchases ?? Number.POSITIVE_INFINITY,
@@ -99,7 +103,4 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   return { samples, elapsedMs, cpuMs: (user + system) / 1_000 };
 }
 
-process.on('message', (plan: LoadPlan) => {
-  void run(plan).then((result) => process.send?.({ result }));
-});
-process.on('disconnect', () => process.exit(0));
+answerPlans(run);

@@ -1,6 +1,5 @@
 import type { Baseline } from './baseline';
 import type { Bar, CaseResult } from './case';
-import type { Measurement, MeasurementName } from './context';
 import type { Machine } from './machine';
 import { spreadOf } from './statistics';
 
@@ -8,14 +7,14 @@ import { spreadOf } from './statistics';
 export interface TakenMeasurement {
   /** From 0. */
   run: number;
-  name: MeasurementName;
-  measurement: Measurement;
+  name: string;
+  measurement: unknown;
 }
 
 export interface Report {
   /** ISO 8601, UTC. */
   at: string;
-  options: { runs: number; seconds: number; clients: number; productNos: number[] };
+  options: { runs: number; seconds: number; clients: number };
   machine: Machine;
   cases: CaseResult[];
   measurements: TakenMeasurement[];

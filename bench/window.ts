@@ -1,7 +1,8 @@
 import { sleep } from '#kit/clock';
 import { CommandError } from '#ops/command';
 import { throwIfInterrupted } from '#stack/errors';
-import type { Load } from './load';
+import { LINES_PER_ORDER, PRODUCT_NOS } from './catalog';
+import type { BenchContext } from './context';
 import {
   errorCounts,
   purchasesPerSecond,
@@ -65,32 +66,28 @@ async function untilSettled(
   }
 }
 
-export interface WindowOptions {
-  clients: number;
-  seconds: number;
-  productNos: number[];
-  signal: AbortSignal;
-}
-
 /**
  * Warms a system up for a minute, then loads it with a closed loop and measures.
  *
  * @throws CommandError when more than one purchase in twenty fails, or a process is replaced meanwhile
  */
-export async function measureWindow(
-  system: SystemUnderTest,
-  load: Load,
-  { clients, seconds, productNos, signal }: WindowOptions,
-): Promise<LoadWindow> {
+export async function measureWindow(context: BenchContext, system: SystemUnderTest): Promise<LoadWindow> {
   const { apiUrl, simulatorUrl } = system;
-  const plan: LoadPlan = { apiUrl, simulatorUrl, shape: { loop: 'closed', clients }, productNos };
-  const warmUp = await load.run({ ...plan, seconds: WARM_UP_S });
+  const { clients, seconds, signal } = context.options;
+  const plan: LoadPlan = {
+    apiUrl,
+    simulatorUrl,
+    shape: { loop: 'closed', clients },
+    productNos: PRODUCT_NOS,
+    linesPerOrder: LINES_PER_ORDER,
+  };
+  const warmUp = await context.load({ ...plan, seconds: WARM_UP_S });
   // A cold system may turn some away; what counts is the window.
   requireFewErrors('warm-up', warmUp, WARM_UP_ERRORS_MAX);
   await untilSettled(apiUrl, warmUp.samples, signal);
   const before = system.processes();
   const timed = { ...plan, seconds };
-  const result = await load.run(timed);
+  const result = await context.load(timed);
   requireFewErrors('measured window', result, ERRORS_MAX);
   const loadedMs = performance.now();
   await untilSettled(apiUrl, result.samples, signal);

@@ -14,7 +14,9 @@ export interface BarePlan {
   /** No purchase begins after `seconds`, or after `purchases` have begun. */
   seconds?: number;
   purchases?: number;
+  /** Each order has `linesPerOrder` of these products. */
   productNos: readonly number[];
+  linesPerOrder: number;
 }
 
 /** One element per purchase, ms from the window's begin. */

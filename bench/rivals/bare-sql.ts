@@ -1,7 +1,9 @@
 import { createPool, type Pool, type PoolConnection } from 'mariadb';
 import { transactionPoolOptions } from '#prisma/connection';
+import { pick } from '../catalog';
 import type { BarePlan, BareResult } from './bare-sql.plan';
 import { PURCHASE } from './purchase.sql';
+import { answerPlans } from './rate.plan';
 import { newPurchase, type BarePurchase, type Statement, type Step } from './statement';
 
 // The rival of the case `purchases`, in a process of its own: the SQL of a purchase through the bare driver, without
@@ -35,8 +37,8 @@ async function runStep(connection: PoolConnection, { packets }: Step, purchase: 
   }
 }
 
-async function buy(pool: Pool, productNos: readonly number[]): Promise<void> {
-  const purchase = newPurchase(productNos);
+async function buy(pool: Pool, { productNos, linesPerOrder }: BarePlan): Promise<void> {
+  const purchase = newPurchase(pick(productNos, linesPerOrder));
   for (const step of PURCHASE) {
     // Taken for each transaction, as the product does, whose processes have connections of their own.
     const connection = await pool.getConnection();
@@ -49,7 +51,7 @@ async function buy(pool: Pool, productNos: readonly number[]): Promise<void> {
 }
 
 async function run(plan: BarePlan): Promise<BareResult> {
-  const { host, port, user, password, database, clients, connections, productNos } = plan;
+  const { host, port, user, password, database, clients, connections } = plan;
   // The product's own sessions: READ COMMITTED, no autocommit, several statements in a packet.
   const url = `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
   const pool = createPool(transactionPoolOptions(url, connections, { acquireTimeoutMs: 60_000 }));
@@ -63,7 +65,7 @@ async function run(plan: BarePlan): Promise<BareResult> {
     const client = async (): Promise<void> => {
       for (let now = performance.now(); now < endMs && begun < purchasesMax; now = performance.now()) {
         begun += 1;
-        await buy(pool, productNos);
+        await buy(pool, plan);
         result.startMs.push(rounded(now));
         result.endMs.push(rounded(performance.now()));
       }
@@ -76,10 +78,4 @@ async function run(plan: BarePlan): Promise<BareResult> {
   }
 }
 
-process.on('message', (plan: BarePlan) => {
-  run(plan).then(
-    (result) => process.send?.({ result }),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit(0));
+answerPlans(run);

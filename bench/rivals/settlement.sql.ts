@@ -53,8 +53,7 @@ function post(p: BarePurchase): unknown[] {
   }[] = [];
   const rows = p.lines.map(({ no, sellerNo, amount }) => {
     const head = p.wallets.get(sellerNo);
-    if (head === undefined)
-      throw new Error(`seller ${sellerNo} has no wallet: choose products of sellers 1 and 2`);
+    if (head === undefined) throw new Error(`seller ${sellerNo} has no wallet`);
     head.balance += amount;
     head.lastSeq += 1;
     const key = `CREDIT:${no}`;
