@@ -11,7 +11,8 @@ const ISSUES = z.object({ issues: z.array(z.object({ path: z.string(), message: 
 const PSP = z.object({ psp: z.object({ code: z.string(), message: z.string() }) });
 const REFUSAL_DATA: Partial<Record<RefusalCode, z.ZodType>> = {
   PEC0004: PSP,
-  PEC0011: PSP,
+  /** The PSP's words, or the lines that are canceled already. */
+  PEC0011: z.union([PSP, z.object({ paymentOrderNos: z.array(z.number()) })]),
   PEC0007: z.object({ orderId: z.string(), cancelId: z.string().optional() }),
   PEC0008: ISSUES,
 };

@@ -32,17 +32,23 @@ function aboutOrder(made: Made, { operation }: Called): Made {
   // As often as not about one that does not.
   const order = orders[made.chance % (2 * orders.length)];
   if (order === undefined) return made;
-  const { orderId, paymentKey, amount } = order;
+  const { orderId, paymentKey, amount, lineNos } = order;
   const body = made.body as Json;
   const knows = operation.requestBody?.content['application/json'].schema.properties ?? {};
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
   return {
     ...made,
     params: 'orderId' in made.params ? { ...made.params, orderId } : made.params,
-    body:
-      isObject && 'paymentKey' in knows && typeof body.paymentKey === 'string'
-        ? { ...body, orderId, paymentKey, amount }
-        : body,
+    body: isObject
+      ? {
+          ...body,
+          ...('paymentKey' in knows && typeof body.paymentKey === 'string'
+            ? { orderId, paymentKey, amount }
+            : {}),
+          // Some of them are canceled already.
+          ...('paymentOrderNos' in knows && lineNos.length > 0 ? { paymentOrderNos: lineNos } : {}),
+        }
+      : body,
   };
 }
 
