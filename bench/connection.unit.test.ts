@@ -38,7 +38,7 @@ describe('the load generator’s HTTP', () => {
     server.close();
   });
 
-  it('When nobody listens, then the answer has status 0 and the reason', async () => {
+  it('When no server listens, then the answer has status 0 and the reason', async () => {
     const server = await serve(() => [200, '']);
     const url = urlOf(server);
     await new Promise((resolve) => server.close(resolve));

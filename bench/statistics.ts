@@ -30,14 +30,6 @@ export function spreadOf(samples: readonly number[]): Spread {
   };
 }
 
-/** measured ÷ rival, run by run. @throws RangeError when the numbers of runs differ */
-export function pairwiseRatios(measured: readonly number[], rival: readonly number[]): number[] {
-  if (measured.length !== rival.length) {
-    throw new RangeError(`${measured.length} measured runs against ${rival.length} of the rival`);
-  }
-  return measured.map((value, index) => value / (rival[index] ?? Number.NaN));
-}
-
 const ascending = (samples: readonly number[]): number[] => [...samples].sort((a, b) => a - b);
 
 function quantileOfSorted(sorted: readonly number[], share: number): number {

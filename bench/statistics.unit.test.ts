@@ -1,4 +1,4 @@
-import { median, pairwiseRatios, quantile, quantiles, spreadOf } from './statistics';
+import { median, quantile, quantiles, spreadOf } from './statistics';
 
 describe('statistics', () => {
   it.each([
@@ -27,10 +27,5 @@ describe('statistics', () => {
 
   it('When one sample is far off, then the deviation hardly moves', () => {
     expect(spreadOf([9, 10, 11, 10, 1_000])).toEqual({ median: 10, min: 9, max: 1_000, deviation: 1 });
-  });
-
-  it('When runs are paired, then each ratio is of one run', () => {
-    expect(pairwiseRatios([10, 30], [20, 10])).toEqual([0.5, 3]);
-    expect(() => pairwiseRatios([1], [])).toThrow('1 measured runs against 0');
   });
 });

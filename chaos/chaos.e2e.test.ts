@@ -5,7 +5,7 @@ import { isPass, summaryText } from './report';
 import { runChaos } from './run';
 import { chaosSystemUp } from './system';
 
-const MINUTES = 2;
+const MINUTES = 5;
 /** Whatever the machine: the run goes on until so many of the schedule's faults were hit. */
 const HITS_MIN = 4;
 /** Longer than the run's own limits together: it ends by them and says what was missing. */

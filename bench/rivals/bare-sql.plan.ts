@@ -37,7 +37,7 @@ export interface Server {
 }
 
 /**
- * Makes the schema `copy` anew with the tables of `source`, their keys and foreign keys: the connector does not publish
+ * Creates the schema `copy`, dropping an earlier one, with the tables of `source`, their keys and foreign keys: the connector does not publish
  * its outbox, and the product's ledger keeps its chain.
  */
 export async function copySchema(server: Server, source: string, copy: string): Promise<void> {

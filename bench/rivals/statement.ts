@@ -50,7 +50,7 @@ export interface Step {
   packets: readonly (readonly Statement[])[];
 }
 
-// Nobody decodes these frames: any id will do.
+// These frames are never decoded: any id will do.
 export const encode = createEncoder(
   new Map([
     ['payment.PaymentConfirmed', 1],
