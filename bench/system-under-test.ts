@@ -109,7 +109,6 @@ export async function bringUp({ checkout, stackDir, signal }: SystemPlace): Prom
   const env = benchEnvironment({
     ...ports,
     STACK_DIR: stackDir,
-    STACK_JVM: 'load',
     RATE_LIMIT_PER_MINUTE: '0',
   });
   const launcher = spawn(process.execPath, [join('launch', 'run.mjs'), 'start'], {

@@ -13,8 +13,8 @@ import {
 import { cpuBetween, memoryOf, type PerRole } from './processes';
 import type { SystemUnderTest } from './system-under-test';
 
-/** The JVMs' compiler takes about so long to come to rest under a load, and takes a core until then. */
-const WARM_UP_S = 60;
+/** The JVMs compile what is hot, caches and files are filled. */
+const WARM_UP_S = 30;
 const WARM_UP_ERRORS_MAX = 0.5;
 const ERRORS_MAX = 0.05;
 const SETTLE_TIMEOUT_MS = 300_000;
@@ -67,7 +67,7 @@ async function untilSettled(
 }
 
 /**
- * Warms a system up for a minute, then loads it with a closed loop and measures.
+ * Warms a system up, then loads it with a closed loop and measures.
  *
  * @throws CommandError when more than one purchase in twenty fails, or a process is replaced meanwhile
  */

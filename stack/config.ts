@@ -32,8 +32,6 @@ export interface StackSettings {
   javaHome: string | undefined;
   /** Environment handed to Maven and searched for commands; the servers get a small one of their own. */
   environment: NodeJS.ProcessEnv;
-  /** `start`: quick start, small memory. `load`: the JVM's full compiler, for benchmarks. */
-  jvm: 'start' | 'load';
   /**
    * A second door to Kafka for a program that stands in between: Kafka listens on `port` and advertises the
    * other.
@@ -54,7 +52,6 @@ const schema = z.object({
   REGISTRY_PORT: port(8085),
   STACK_DIR: z.string().optional(),
   STACK_CACHE_DIR: z.string().optional(),
-  STACK_JVM: z.enum(['start', 'load']).default('start'),
   CDC_DATABASE_USER: z.string().default(USERS.cdc),
   CDC_DATABASE_PASSWORD: z.string().default(DEVELOPMENT_PASSWORDS.cdc),
   JAVA_HOME: z.string().optional(),
@@ -86,6 +83,5 @@ export function readStackSettings(env: NodeJS.ProcessEnv = process.env): StackSe
     cdcPassword: config.CDC_DATABASE_PASSWORD,
     javaHome: config.JAVA_HOME,
     environment: { ...env },
-    jvm: config.STACK_JVM,
   };
 }

@@ -74,12 +74,15 @@ export function propertyLine(key: string, value: string): string {
   return `${key}=${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`;
 }
 
-/** Options of every JVM here: quick to start and small, or with the full compiler for measuring. */
+/**
+ * Options of every JVM here: quick to start, and small. The first compiler alone also carries a full load: after a minute
+ * of it, the second one still costs more CPU than it saves.
+ */
 export function jvmOptions(place: Place, name: ServerName, heapMiB: number): string[] {
   return [
     '-XX:+UseSerialGC',
-    ...(place.settings.jvm === 'start' ? ['-XX:TieredStopAtLevel=1'] : []),
-    `-Xmx${place.settings.jvm === 'start' ? heapMiB : heapMiB * 2}m`,
+    '-XX:TieredStopAtLevel=1',
+    `-Xmx${heapMiB}m`,
     '-Xshare:auto',
     // No files under /tmp that a killed process would leave behind.
     '-XX:-UsePerfData',

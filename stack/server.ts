@@ -31,7 +31,7 @@ const markOf = (folder: StackFolder, name: ServerName): string => `${folder.path
 /** Hash of everything that would make a running server another one. */
 export function fingerprint(resource: Resource, settings: StackSettings, port: number): string {
   const shared = resource.configFiles.map((path) => readFileSync(join(settings.projectDir, path), 'utf8'));
-  const parts = [distributionKey(settings), settings.jvm, port, resource.identity?.(settings), shared];
+  const parts = [distributionKey(settings), port, resource.identity?.(settings), shared];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
