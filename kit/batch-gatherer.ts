@@ -4,12 +4,17 @@ export interface GathererOptions<Item> {
   /** Items in one batch, at most. A single larger chunk is a batch of its own. */
   batchSizeMax: number;
   /**
-   * Time between the starts of two batches, at least, while there is a load; an item that arrives after a pause waits for
-   * nothing. It bounds what the fixed cost of batches can be, and what gathering adds to the latency.
+   * Time between the starts of two batches while there is a load, at least and at most; an item that arrives after a pause
+   * waits for nothing, nor does a batch with a tenth of `batchSizeMax`. In between it is `PAUSE_PER_BATCH` times what the last batch took: the busier the system, the more a
+   * batch gathers, and the less of the time goes into the fixed cost of batches.
    */
-  spacingMs: number;
+  spacingMs: { min: number; max: number };
   handle: (items: Item[]) => Promise<void>;
 }
+
+const PAUSE_PER_BATCH = 3;
+/** Of `batchSizeMax`: more items would hardly lower the fixed cost of each. */
+const ENOUGH_SHARE = 0.1;
 
 interface Chunk<Item> {
   items: readonly Item[];
@@ -24,12 +29,14 @@ interface Chunk<Item> {
  */
 export function createGatherer<Item>({
   batchSizeMax,
-  spacingMs,
+  spacingMs: { min, max },
   handle,
 }: GathererOptions<Item>): (items: readonly Item[]) => Promise<void> {
   let waiting: Chunk<Item>[] = [];
   let isRunning = false;
   let lastStartMs = Number.NEGATIVE_INFINITY;
+  let lastTookMs = 0;
+  let pause = new AbortController();
 
   /** The chunks that are next, in the order in which they came. */
   function nextChunks(): Chunk<Item>[] {
@@ -45,12 +52,15 @@ export function createGatherer<Item>({
     return next;
   }
 
-  const waitingSize = (): number => waiting.reduce((size, { items }) => size + items.length, 0);
+  const isEnough = (): boolean =>
+    waiting.reduce((size, { items }) => size + items.length, 0) >= batchSizeMax * ENOUGH_SHARE;
 
   async function run(): Promise<void> {
     while (waiting.length > 0) {
+      const spacingMs = Math.min(Math.max(PAUSE_PER_BATCH * lastTookMs, min), max);
       const pauseMs = lastStartMs + spacingMs - performance.now();
-      if (pauseMs > 0 && waitingSize() < batchSizeMax) await sleep(pauseMs);
+      pause = new AbortController();
+      if (pauseMs > 0 && !isEnough()) await sleep(pauseMs, pause.signal);
       lastStartMs = performance.now();
       const chunks = nextChunks();
       try {
@@ -59,6 +69,7 @@ export function createGatherer<Item>({
       } catch (error) {
         for (const { reject } of chunks) reject(error);
       }
+      lastTookMs = performance.now() - lastStartMs;
     }
     isRunning = false;
   }
@@ -66,7 +77,10 @@ export function createGatherer<Item>({
   return (items) =>
     new Promise((resolve, reject) => {
       waiting.push({ items, resolve, reject });
-      if (isRunning) return;
+      if (isRunning) {
+        if (isEnough()) pause.abort();
+        return;
+      }
       isRunning = true;
       // Chunks of one fetch arrive in one turn of the event loop.
       setImmediate(() => void run());
