@@ -79,11 +79,16 @@ async function closedLoop(clients: number, buy: Buy, { endMs, countMax }: LoopLi
 
 /** Runs a plan to its last answer. */
 async function run(plan: LoadPlan): Promise<LoadResult> {
-  const shop = { api: new JsonPoster(plan.apiUrl), simulator: new JsonPoster(plan.simulatorUrl) };
+  const simulator = new JsonPoster(plan.simulatorUrl);
+  const shops = plan.apiUrls.map((url): Shop => ({ api: new JsonPoster(url), simulator }));
+  let begun = 0;
   const samples = emptySamples();
   const windowMs = performance.now();
   const cpuBefore = process.cpuUsage();
   const buy: Buy = (startMs) => {
+    const shop = shops[begun % shops.length];
+    if (shop === undefined) throw new RangeError('the plan names no API');
+    begun += 1;
     const body = JSON.stringify({ productNos: pick(plan.productNos, plan.linesPerOrder) });
     return purchase(shop, body, samples, { startMs, windowMs });
   };
@@ -91,16 +96,17 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
     endMs: windowMs + (plan.seconds ?? Number.POSITIVE_INFINITY) * 1_000,
     countMax: plan.purchases ?? Number.POSITIVE_INFINITY,
   };
+  let lateMs = 0;
   if (plan.shape.loop === 'closed') await closedLoop(plan.shape.clients, buy, limits);
   else {
     const { purchasesPerSecond: perSecond, arrivals } = plan.shape;
-    await openLoop({ perSecond, arrivals }, buy, limits);
+    lateMs = await openLoop({ perSecond, arrivals }, buy, limits);
   }
   const elapsedMs = performance.now() - windowMs;
   const { user, system } = process.cpuUsage(cpuBefore);
-  shop.api.close();
-  shop.simulator.close();
-  return { samples, elapsedMs, cpuMs: (user + system) / 1_000 };
+  for (const { api } of shops) api.close();
+  simulator.close();
+  return { samples, elapsedMs, cpuMs: (user + system) / 1_000, lateMs };
 }
 
 answerPlans(run);
