@@ -1,6 +1,19 @@
 import type { BenchCase } from './case';
 import { LATENCY_CASES } from './latency.cases';
+import { MEMORY_CASES } from './memory.cases';
+import { OVERLOAD_CASES } from './overload.cases';
 import { PURCHASE_CASES } from './purchases.cases';
+import { SCALE_CASES } from './scale.cases';
+import { SOAK_CASES } from './soak.cases';
+import { START_CASES } from './start.cases';
 
 /** Every case of `npm run bench`, in the order of the report. */
-export const CASES: readonly BenchCase[] = [...PURCHASE_CASES, ...LATENCY_CASES];
+export const CASES: readonly BenchCase[] = [
+  ...PURCHASE_CASES,
+  ...LATENCY_CASES,
+  ...OVERLOAD_CASES,
+  ...SCALE_CASES,
+  ...MEMORY_CASES,
+  ...START_CASES,
+  ...SOAK_CASES,
+];

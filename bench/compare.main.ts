@@ -14,6 +14,7 @@ import { BenchContext } from './context';
 import { describeMachine, type Machine } from './machine';
 import { barText, reportText, type Report, type TakenMeasurement } from './report';
 import { writeReport } from './report.files';
+import { SOAK_MINUTES_MIN } from './soak.cases';
 import { removeLeftovers } from './system-under-test';
 
 const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--json] [--list] [--save-baseline]
@@ -21,6 +22,7 @@ Brings systems of its own up and compares them within one run; exits 1 when a me
 Without a NAME every case runs but the long ones (--list) and audit (npm run bench -- audit --help).
   --runs N          how often each case is measured (3)
   --seconds N       length of each measured window (20)
+  --soak-minutes N  length of the soak, at least 5 (20)
   --json            the report without raw samples on standard output
   --list            names, and what is measured
   --save-baseline   keeps the ratios in bench/baseline.json; later runs show them`;
@@ -37,6 +39,7 @@ function readArguments() {
       options: {
         runs: { type: 'string', default: '3' },
         seconds: { type: 'string', default: '20' },
+        'soak-minutes': { type: 'string', default: '20' },
         json: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         'save-baseline': { type: 'boolean', default: false },
@@ -45,9 +48,9 @@ function readArguments() {
     },
     USAGE,
   );
-  const whole = (text: string, most: number): number => {
+  const whole = (text: string, most: number, least = 1): number => {
     const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < 1 || value > most) throw new CommandError(USAGE);
+    if (!Number.isSafeInteger(value) || value < least || value > most) throw new CommandError(USAGE);
     return value;
   };
   const unknown = positionals.filter((name) => !CASES.some((known) => known.name === name));
@@ -61,6 +64,7 @@ function readArguments() {
     ),
     runs: whole(values.runs, 100),
     seconds: whole(values.seconds, 3_600),
+    soakMinutes: whole(values['soak-minutes'], 1_440, SOAK_MINUTES_MIN),
     isJson: values.json,
     isList: values.list,
     isBaseline: values['save-baseline'],
@@ -123,13 +127,14 @@ async function oneRun(
 }
 
 async function measureAll(
-  { cases, runs, seconds }: ReturnType<typeof readArguments>,
+  { cases, runs, seconds, soakMinutes }: ReturnType<typeof readArguments>,
   place: { folder: string; signal: AbortSignal; machine: Machine; at: string },
 ): Promise<Report> {
   const { folder, signal, machine, at } = place;
   const context = new BenchContext({
     clients: CLIENTS,
     seconds,
+    soakMinutes,
     folder,
     signal,
     say,

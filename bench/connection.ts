@@ -14,8 +14,8 @@ export interface HttpAnswer {
 
 /** One kept-alive connection with at most one request on its way. */
 class Connection {
-  lastUsedMs = 0;
-  isOpen = true;
+  #lastUsedMs = performance.now();
+  #isOpen = true;
   readonly #socket: Socket;
   #received: Buffer[] = [];
   #resolve: ((answer: HttpAnswer) => void) | undefined;
@@ -35,8 +35,13 @@ class Connection {
     });
   }
 
+  /** Whether the server keeps it for another request. */
+  isUsable(): boolean {
+    return this.#isOpen && performance.now() - this.#lastUsedMs < IDLE_MAX_MS;
+  }
+
   close(): void {
-    this.isOpen = false;
+    this.#isOpen = false;
     this.#socket.destroy();
   }
 
@@ -49,7 +54,7 @@ class Connection {
     const resolve = this.#resolve;
     this.#resolve = undefined;
     this.#received = [];
-    this.lastUsedMs = performance.now();
+    this.#lastUsedMs = performance.now();
     resolve?.(answer);
   }
 
@@ -73,6 +78,9 @@ class Connection {
   }
 }
 
+/** Sends one POST and waits for its answer; never rejects. */
+export type Post = (path: string, body: string) => Promise<HttpAnswer>;
+
 /** Posts JSON over kept-alive connections; a request costs a fraction of what `node:http` takes. */
 export class JsonPoster {
   readonly #host: string;
@@ -86,15 +94,24 @@ export class JsonPoster {
     this.#port = Number(port || '80');
   }
 
-  /** Sends one POST and waits for its answer; never rejects. */
-  async post(path: string, body: string): Promise<HttpAnswer> {
-    const connection = this.#take();
-    const answer = await connection.send(
-      `POST ${path} HTTP/1.1\r\nHost: ${this.#host}:${this.#port}\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
-    if (connection.isOpen) this.#idle.push(connection);
-    return answer;
+  post: Post = (path, body) => this.withConnection((post) => post(path, body));
+
+  /** Runs `work` with a connection of its own, as a browser has it: it posts one request after the other. */
+  async withConnection<T>(work: (post: Post) => Promise<T>): Promise<T> {
+    let connection = this.#take();
+    const result = await work((path, body) => {
+      if (!connection.isUsable()) {
+        connection.close();
+        connection = this.#take();
+      }
+      return connection.send(
+        `POST ${path} HTTP/1.1\r\nHost: ${this.#host}:${this.#port}\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
+    });
+    if (connection.isUsable()) this.#idle.push(connection);
+    else connection.close();
+    return result;
   }
 
   close(): void {
@@ -102,9 +119,8 @@ export class JsonPoster {
   }
 
   #take(): Connection {
-    const oldestMs = performance.now() - IDLE_MAX_MS;
     for (let found = this.#idle.pop(); found !== undefined; found = this.#idle.pop()) {
-      if (found.isOpen && found.lastUsedMs > oldestMs) return found;
+      if (found.isUsable()) return found;
       found.close();
     }
     return new Connection(this.#host, this.#port);

@@ -38,6 +38,22 @@ describe('the load generator’s HTTP', () => {
     server.close();
   });
 
+  it('When one client posts twice while others post, then both go over one connection', async () => {
+    const server = await serve(() => [200, '']);
+    const ports: Record<string, number | undefined> = {};
+    server.prependListener('request', ({ url, socket }) => (ports[url ?? ''] = socket.remotePort));
+    const poster = new JsonPoster(urlOf(server));
+    await poster.withConnection(async (post) => {
+      await post('/first', '{}');
+      await poster.post('/other', '{}');
+      await post('/second', '{}');
+    });
+    expect(ports['/second']).toBe(ports['/first']);
+    expect(ports['/other']).not.toBe(ports['/first']);
+    poster.close();
+    server.close();
+  });
+
   it('When no server listens, then the answer has status 0 and the reason', async () => {
     const server = await serve(() => [200, '']);
     const url = urlOf(server);

@@ -2,13 +2,13 @@ import { sleep } from '#kit/clock';
 import { CommandError } from '#ops/command';
 import { DATABASE_NAME } from '#prisma/users';
 import { caseRun, type BenchCase } from './case';
-import { LINES_PER_ORDER, PRODUCT_NOS } from './catalog';
 import type { BenchContext } from './context';
 import type { LoadSamples } from './load.plan';
 import type { Measurement } from './measurement';
 import { now } from './purchases.cases';
 import type { CreditsSeen, ObserverPlan, RatePlan, RateResult } from './rivals/rate.plan';
 import { quantile } from './statistics';
+import { purchasesOf } from './window';
 
 // Latency at half of the top rate, with its floors at the same rate on the same servers.
 
@@ -26,29 +26,27 @@ interface HalfWindow {
   creditedMs: number[];
 }
 
-const halfRate = async (context: BenchContext): Promise<number> =>
+/** Half of the product's top rate, purchases/s. */
+export const halfRate = async (context: BenchContext): Promise<number> =>
   (await context.take(now)).purchasesPerSecond / 2;
 
 const half: Measurement<HalfWindow> = {
   name: 'half',
   async take(context) {
     const perSecond = await halfRate(context);
-    const { apiUrl, simulatorUrl, mysql } = await context.system('now');
+    const system = await context.system('now');
     const { say, seconds } = context.options;
     say(`half: ${seconds} s at ${perSecond.toFixed(1)} purchases/s …`);
     return context.withChild<ObserverPlan, CreditsSeen, HalfWindow>('credit-observer', async (observer) => {
-      const plan = { ...mysql, database: DATABASE_NAME };
+      const plan = { ...system.mysql, database: DATABASE_NAME };
       // Its process has started and its connection is open before the first purchase.
       await observer.run({ ...plan, seconds: 0 });
       const watching = observer.run({ ...plan, seconds: seconds + 1 + SETTLING_S });
       await sleep(OBSERVER_START_MS);
       const { samples } = await context.load({
-        apiUrl,
-        simulatorUrl,
+        ...purchasesOf(system),
         shape: { loop: 'open', purchasesPerSecond: perSecond, arrivals: 'poisson' },
         seconds,
-        productNos: PRODUCT_NOS,
-        linesPerOrder: LINES_PER_ORDER,
       });
       return { perSecond, ...latenciesOf(samples, await watching) };
     });

@@ -45,7 +45,7 @@ function readPlan(): { plan: LoadPlan; warmUp: number; isJson: boolean } {
   const { rate, purchases, arrivals } = values;
   if (arrivals !== 'even' && arrivals !== 'poisson') throw new CommandError(USAGE);
   const plan: LoadPlan = {
-    apiUrl: values.api,
+    apiUrls: [values.api],
     simulatorUrl: values.simulator,
     shape:
       rate === undefined

@@ -14,7 +14,8 @@ export interface OpenLoop {
 }
 
 export interface LoadPlan {
-  apiUrl: string;
+  /** One or several payment APIs, which take the purchases in turn. */
+  apiUrls: readonly string[];
   simulatorUrl: string;
   shape: ClosedLoop | OpenLoop;
   /** No purchase begins after `seconds`, or after `purchases` have begun; at least one is given. */
@@ -52,6 +53,8 @@ export interface LoadResult {
   elapsedMs: number;
   /** What the load generator itself used. */
   cpuMs: number;
+  /** How long after its moment a purchase of an open loop was begun at most: a generator that is too slow. */
+  lateMs: number;
 }
 
 export const emptySamples = (): LoadSamples => ({

@@ -1,5 +1,5 @@
 import { pick } from './catalog';
-import { JsonPoster, type HttpAnswer } from './connection';
+import { JsonPoster, type HttpAnswer, type Post } from './connection';
 import { openLoop, type LoopLimits } from './open-loop';
 import { answerPlans } from './rivals/rate.plan';
 import { emptySamples, type LoadPlan, type LoadResult, type LoadSamples } from './load.plan';
@@ -9,8 +9,8 @@ import { emptySamples, type LoadPlan, type LoadResult, type LoadSamples } from '
 const CONFIRMED = 200;
 
 interface Shop {
-  api: JsonPoster;
-  simulator: JsonPoster;
+  api: Post;
+  simulator: Post;
 }
 
 /** The text of a field of a JSON answer, without parsing the whole of it. */
@@ -30,7 +30,7 @@ async function purchase(
   samples: LoadSamples,
   { startMs, windowMs }: { startMs: number; windowMs: number },
 ): Promise<void> {
-  const checkout = await api.post('/api/payments/checkout', body);
+  const checkout = await api('/api/payments/checkout', body);
   const checkoutMs = performance.now() - startMs;
   const orderId = field(checkout.body, 'orderId');
   let [authenticateStatus, confirmStatus, confirmMs, confirmedAtMs, error] = [0, 0, 0, 0, ''];
@@ -38,13 +38,13 @@ async function purchase(
   else {
     const amount = field(checkout.body, 'amount');
     const order = `"orderId":"${orderId}","amount":${amount}`;
-    const authenticated = await simulator.post('/simulator/payments', `{${order}}`);
+    const authenticated = await simulator('/simulator/payments', `{${order}}`);
     authenticateStatus = authenticated.status;
     const paymentKey = field(authenticated.body, 'paymentKey');
     if (paymentKey === '') error = errorOf('authenticate', authenticated);
     else {
       const sentMs = performance.now();
-      const confirm = await api.post('/api/payments/confirm', `{"paymentKey":"${paymentKey}",${order}}`);
+      const confirm = await api('/api/payments/confirm', `{"paymentKey":"${paymentKey}",${order}}`);
       confirmMs = performance.now() - sentMs;
       confirmedAtMs = Date.now();
       confirmStatus = confirm.status;
@@ -79,28 +79,37 @@ async function closedLoop(clients: number, buy: Buy, { endMs, countMax }: LoopLi
 
 /** Runs a plan to its last answer. */
 async function run(plan: LoadPlan): Promise<LoadResult> {
-  const shop = { api: new JsonPoster(plan.apiUrl), simulator: new JsonPoster(plan.simulatorUrl) };
+  const simulator = new JsonPoster(plan.simulatorUrl);
+  const apis = plan.apiUrls.map((url) => new JsonPoster(url));
+  let begun = 0;
   const samples = emptySamples();
   const windowMs = performance.now();
   const cpuBefore = process.cpuUsage();
   const buy: Buy = (startMs) => {
+    const taken = apis[begun % apis.length];
+    if (taken === undefined) throw new RangeError('the plan names no API');
+    begun += 1;
     const body = JSON.stringify({ productNos: pick(plan.productNos, plan.linesPerOrder) });
-    return purchase(shop, body, samples, { startMs, windowMs });
+    // A server that is busy accepts new connections late: a shopper who is served keeps his own.
+    return taken.withConnection((api) =>
+      purchase({ api, simulator: simulator.post }, body, samples, { startMs, windowMs }),
+    );
   };
   const limits = {
     endMs: windowMs + (plan.seconds ?? Number.POSITIVE_INFINITY) * 1_000,
     countMax: plan.purchases ?? Number.POSITIVE_INFINITY,
   };
+  let lateMs = 0;
   if (plan.shape.loop === 'closed') await closedLoop(plan.shape.clients, buy, limits);
   else {
     const { purchasesPerSecond: perSecond, arrivals } = plan.shape;
-    await openLoop({ perSecond, arrivals }, buy, limits);
+    lateMs = await openLoop({ perSecond, arrivals }, buy, limits);
   }
   const elapsedMs = performance.now() - windowMs;
   const { user, system } = process.cpuUsage(cpuBefore);
-  shop.api.close();
-  shop.simulator.close();
-  return { samples, elapsedMs, cpuMs: (user + system) / 1_000 };
+  for (const api of apis) api.close();
+  simulator.close();
+  return { samples, elapsedMs, cpuMs: (user + system) / 1_000, lateMs };
 }
 
 answerPlans(run);

@@ -34,8 +34,12 @@ export interface SystemUnderTest {
   mysql: { host: string; port: number; user: string; password: string };
   /** `host:port` */
   kafkaBroker: string;
+  /** What it was started with; a further process of it needs the same. */
+  env: NodeJS.ProcessEnv;
   /** All of its processes as they are now. */
   processes(): ProcessUse[];
+  /** Stops everything and keeps its data. Resolves when no process is left; repeating it does nothing. */
+  stop(): Promise<void>;
   /** Stops everything and removes its data. Resolves when no process is left; repeating it does nothing. */
   down(): Promise<void>;
 }
@@ -43,8 +47,10 @@ export interface SystemUnderTest {
 export interface SystemPlace {
   /** Folder of the checkout, with its `launch/run.mjs`. */
   checkout: string;
-  /** Where its data go, absolute; must not exist. A log is written beside it. */
+  /** Where its data go or are, absolute. A log is written beside it. */
   stackDir: string;
+  /** Variables that replace the benchmark's own. */
+  env?: NodeJS.ProcessEnv;
   signal: AbortSignal;
 }
 
@@ -92,24 +98,24 @@ async function stop(launcher: ChildProcess, stackDir: string): Promise<void> {
     killAll(stackDir);
     await sleep(POLL_MS);
   }
-  rmSync(stackDir, { recursive: true, force: true });
 }
 
 /**
- * Brings a checkout's whole system up on free ports, with empty data.
+ * Brings a checkout's whole system up on free ports.
  *
  * @throws CommandError with the launcher's last lines when it ends or is not ready within 15 minutes; StackInterrupted.
  *   Nothing is left running then.
  */
-export async function bringUp({ checkout, stackDir, signal }: SystemPlace): Promise<SystemUnderTest> {
-  const ports = await ownPorts();
+export async function bringUp(place: SystemPlace): Promise<SystemUnderTest> {
+  const { checkout, stackDir, signal } = place;
   mkdirSync(dirname(stackDir), { recursive: true });
   const logPath = `${stackDir}.log`;
   const log = openSync(logPath, 'w');
   const env = benchEnvironment({
-    ...ports,
+    ...(await ownPorts()),
     STACK_DIR: stackDir,
     RATE_LIMIT_PER_MINUTE: '0',
+    ...place.env,
   });
   const launcher = spawn(process.execPath, [join('launch', 'run.mjs'), 'start'], {
     cwd: checkout,
@@ -119,26 +125,31 @@ export async function bringUp({ checkout, stackDir, signal }: SystemPlace): Prom
     stdio: ['ignore', log, log],
   });
   closeSync(log);
-  const down = (): Promise<void> => stop(launcher, stackDir);
+  const down = async (): Promise<void> => {
+    await stop(launcher, stackDir);
+    rmSync(stackDir, { recursive: true, force: true });
+  };
   try {
-    await untilReady(launcher, ports, logPath, signal);
+    await untilReady(launcher, env, logPath, signal);
   } catch (error) {
     await down();
     throw error;
   }
   return {
-    apiUrl: `http://127.0.0.1:${ports['PAYMENT_API_PORT']}`,
-    simulatorUrl: `http://127.0.0.1:${ports['PSP_SIMULATOR_PORT']}`,
-    mysql: { host: '127.0.0.1', port: Number(ports['MYSQL_PORT']), user: ROOT_USER, password: ROOT_PASSWORD },
-    kafkaBroker: `127.0.0.1:${ports['KAFKA_PORT']}`,
+    apiUrl: `http://127.0.0.1:${env['PAYMENT_API_PORT']}`,
+    simulatorUrl: `http://127.0.0.1:${env['PSP_SIMULATOR_PORT']}`,
+    mysql: { host: '127.0.0.1', port: Number(env['MYSQL_PORT']), user: ROOT_USER, password: ROOT_PASSWORD },
+    kafkaBroker: `127.0.0.1:${env['KAFKA_PORT']}`,
+    env,
     processes: () => processesOf(stackDir),
+    stop: () => stop(launcher, stackDir),
     down,
   };
 }
 
 async function untilReady(
   launcher: ChildProcess,
-  ports: Record<string, string>,
+  env: NodeJS.ProcessEnv,
   logPath: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -149,7 +160,7 @@ async function untilReady(
     throwIfInterrupted(signal);
     if (launcher.exitCode !== null || launcher.signalCode !== null)
       throw new CommandError(`the system under test did not start:\n${lastLines()}`);
-    const ready = await Promise.all(HEALTH_PORTS.map((name) => isReady(ports[name] ?? '')));
+    const ready = await Promise.all(HEALTH_PORTS.map((name) => isReady(env[name] ?? '')));
     if (ready.every(Boolean)) return;
     if (Date.now() > deadlineMs)
       throw new CommandError(

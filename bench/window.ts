@@ -48,7 +48,7 @@ async function isSettled(apiUrl: string, orderId: string): Promise<boolean> {
 }
 
 /** Waits until the last confirmed orders are settled and acknowledged. @throws CommandError after five minutes */
-async function untilSettled(
+export async function untilSettled(
   apiUrl: string,
   { confirmStatus, orderId }: LoadSamples,
   signal: AbortSignal,
@@ -66,22 +66,32 @@ async function untilSettled(
   }
 }
 
+/** What every load on a system has in common. */
+export const purchasesOf = ({
+  apiUrl,
+  simulatorUrl,
+}: SystemUnderTest): Pick<LoadPlan, 'apiUrls' | 'simulatorUrl' | 'productNos' | 'linesPerOrder'> => ({
+  apiUrls: [apiUrl],
+  simulatorUrl,
+  productNos: PRODUCT_NOS,
+  linesPerOrder: LINES_PER_ORDER,
+});
+
 /**
- * Warms a system up, then loads it with a closed loop and measures.
+ * Warms a system up for `warmUpS` seconds, then loads it with a closed loop and measures.
  *
+ * @param apiUrls the payment APIs when it has others than its own
  * @throws CommandError when more than one purchase in twenty fails, or a process is replaced meanwhile
  */
-export async function measureWindow(context: BenchContext, system: SystemUnderTest): Promise<LoadWindow> {
-  const { apiUrl, simulatorUrl } = system;
+export async function measureWindow(
+  context: BenchContext,
+  system: SystemUnderTest,
+  { apiUrls = [system.apiUrl], warmUpS = WARM_UP_S }: { apiUrls?: string[]; warmUpS?: number } = {},
+): Promise<LoadWindow> {
+  const { apiUrl } = system;
   const { clients, seconds, signal } = context.options;
-  const plan: LoadPlan = {
-    apiUrl,
-    simulatorUrl,
-    shape: { loop: 'closed', clients },
-    productNos: PRODUCT_NOS,
-    linesPerOrder: LINES_PER_ORDER,
-  };
-  const warmUp = await context.load({ ...plan, seconds: WARM_UP_S });
+  const plan: LoadPlan = { ...purchasesOf(system), apiUrls, shape: { loop: 'closed', clients } };
+  const warmUp = await context.load({ ...plan, seconds: warmUpS });
   // A cold system may turn some away; what counts is the window.
   requireFewErrors('warm-up', warmUp, WARM_UP_ERRORS_MAX);
   await untilSettled(apiUrl, warmUp.samples, signal);

@@ -4,15 +4,14 @@ import { LazyPool } from './lazy-pool';
 import { DatabaseClosingError, NoConnectionError, OverloadedError } from './mysql-errors';
 
 export interface Turn {
-  /**
-   * Turned away at once when more than this many wait for a connection. Without it the work is never turned away, and is
-   * served before all work that can be: it finishes what was begun.
-   */
+  /** Turned away at once when so many wait before it. Without it the work is never turned away: it finishes what was begun. */
   waitingMax?: number;
+  /** Work of a lower rank is served first. Without it: 0 for work that is never turned away, 1 for other work. */
+  rank?: number;
 }
 
 interface Waiting {
-  isUrgent: boolean;
+  rank: number;
   start: () => void;
 }
 
@@ -24,7 +23,7 @@ export class TransactionPool {
   readonly #options: PoolConfig & { connectionLimit: number; acquireTimeout: number };
   readonly #pool: LazyPool;
   #running = 0;
-  /** Urgent work first, and each kind in its order. */
+  /** By rank, and each rank in its order. */
   #waiting: Waiting[] = [];
   #isClosing = false;
   #onIdle = (): void => {};
@@ -56,10 +55,11 @@ export class TransactionPool {
   }
 
   /** Resolves with a place that another piece of work leaves. */
-  #waitForTurn({ waitingMax }: Turn): Promise<void> {
-    if (waitingMax !== undefined && this.#waiting.length >= waitingMax)
-      throw new OverloadedError(`${this.#waiting.length} transactions wait for a connection`);
-    const isUrgent = waitingMax === undefined;
+  #waitForTurn({ waitingMax, rank = waitingMax === undefined ? 0 : 1 }: Turn): Promise<void> {
+    const behind = this.#waiting.findIndex((one) => one.rank > rank);
+    const place = behind === -1 ? this.#waiting.length : behind;
+    if (waitingMax !== undefined && place >= waitingMax)
+      throw new OverloadedError(`${place} transactions wait for a connection before this one`);
     return new Promise((resolve, reject) => {
       const { acquireTimeout } = this.#options;
       const timer = setTimeout(() => {
@@ -67,14 +67,13 @@ export class TransactionPool {
         reject(new NoConnectionError(`no connection was free within ${acquireTimeout} ms`));
       }, acquireTimeout);
       const waiting: Waiting = {
-        isUrgent,
+        rank,
         start: () => {
           clearTimeout(timer);
           resolve();
         },
       };
-      const place = isUrgent ? this.#waiting.findIndex((one) => !one.isUrgent) : -1;
-      this.#waiting.splice(place === -1 ? this.#waiting.length : place, 0, waiting);
+      this.#waiting.splice(place, 0, waiting);
     });
   }
 

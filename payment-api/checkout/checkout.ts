@@ -4,7 +4,7 @@ import type { Won } from '#kit/money';
 import { Refusal } from '#kit/refusal';
 import type { Database, Tx } from '#prisma/database';
 import { inTransaction, isDuplicateKey } from '#prisma/transaction';
-import type { Admission } from '../payment/admission';
+import { CHECKOUT_RANK, type Admission } from '../payment/admission';
 import { orderNameOf, totalOf, type Product } from './checkout.rules';
 import * as store from './checkout.store';
 
@@ -54,7 +54,8 @@ export async function checkout(
       await store.insertOrder(tx, { ...order, products, idempotency });
       return { order, isReplay: false };
     };
-    return await inTransaction(db, work, { waitingMax: admission.checkoutWaitingMax });
+    const turn = { waitingMax: admission.checkoutWaitingMax, rank: CHECKOUT_RANK };
+    return await inTransaction(db, work, turn);
   } catch (error) {
     if (idempotency === null || !isDuplicateKey(error)) throw error;
     // Two requests with one key at once: the unique key let one through, and it has committed.
