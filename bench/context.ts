@@ -15,6 +15,8 @@ export interface ContextOptions {
   clients: number;
   /** Length of a measured window. */
   seconds: number;
+  /** Length of a backlog. */
+  orders: number;
   /** Folder of the benchmark: `.stack-bench`. */
   folder: string;
   signal: AbortSignal;
