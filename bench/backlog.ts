@@ -20,7 +20,8 @@ export interface BacklogMessage {
   /** The order's id. */
   key: string;
   value: Buffer;
-  headers: Record<string, string>;
+  /** Those of columns that are NULL are there, without a value. */
+  headers: Record<string, string | undefined>;
 }
 
 /** Orders that belong together in memory only. */
@@ -78,7 +79,7 @@ export function* backlogOf(shape: BacklogShape, encode: Encode): Generator<Backl
 
 function addOrder({ rows, messages }: BacklogPart, no: number, sellerNos: number[], encode: Encode): void {
   const orderId = systemIds.orderId();
-  const paymentKey = `backlog-${no}`;
+  const paymentKey = `backlog${orderId.replaceAll('-', '')}`;
   const approvedAt = new Date();
   const at = momentText(approvedAt.getTime());
   const total = PRICE * sellerNos.length;
@@ -98,6 +99,8 @@ function addOrder({ rows, messages }: BacklogPart, no: number, sellerNos: number
       [HEADER.eventId]: systemIds.eventId(),
       [HEADER.eventType]: RECORD,
       [HEADER.aggregateSeq]: '1',
+      [HEADER.traceparent]: undefined,
+      [HEADER.redriveOf]: undefined,
     },
   });
 }

@@ -16,6 +16,7 @@ import { transactionPoolOptions } from '#prisma/connection';
 import { openDatabase, Prisma, type Database } from '#prisma/database';
 import { closeDatabase } from '#prisma/transaction';
 import { createSettlementConsumer } from '#wallet-consumer/settle-payments/settle-payments.consumer';
+import type { BacklogMessage } from '../backlog';
 import { copySchema } from './bare-sql.plan';
 import { answerPlans } from './rate.plan';
 import { BACKLOG_TABLES, type ReplayPlan, type ReplayResult } from './replay.plan';
@@ -89,7 +90,7 @@ interface Published {
 const consumed = (
   topic: string,
   offset: number,
-  { key, value, headers }: { key: string; value: Buffer; headers: Record<string, string> },
+  { key, value, headers }: BacklogMessage,
 ): ConsumedMessage => ({
   topic,
   partition: 0,
@@ -97,7 +98,9 @@ const consumed = (
   key: Buffer.from(key),
   // It has come from another process, which makes a plain array of a buffer.
   value: Buffer.from(value),
-  headers,
+  headers: Object.fromEntries(
+    Object.entries(headers).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])),
+  ),
   publishedAt: new Date(),
 });
 
