@@ -40,7 +40,17 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'ops',
   ],
   chaos: ['launch', 'connect', 'prisma', 'stack', 'ops', 'contracts', 'kit'],
-  bench: ['launch', 'prisma', 'stack', 'ops', 'contracts', 'kit'],
+  bench: [
+    'launch',
+    'payment-api',
+    'wallet-consumer',
+    'messaging',
+    'prisma',
+    'stack',
+    'ops',
+    'contracts',
+    'kit',
+  ],
 };
 
 /** What the tests of every room may import besides. */

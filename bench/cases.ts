@@ -1,3 +1,4 @@
+import { BACKLOG_CASES } from './backlog.cases';
 import type { BenchCase } from './case';
 import { LATENCY_CASES } from './latency.cases';
 import { MEMORY_CASES } from './memory.cases';
@@ -15,5 +16,6 @@ export const CASES: readonly BenchCase[] = [
   ...SCALE_CASES,
   ...MEMORY_CASES,
   ...START_CASES,
+  ...BACKLOG_CASES,
   ...SOAK_CASES,
 ];

@@ -17,17 +17,19 @@ import { writeReport } from './report.files';
 import { SOAK_MINUTES_MIN } from './soak.cases';
 import { removeLeftovers } from './system-under-test';
 
-const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--json] [--list] [--save-baseline]
+const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--orders N] [--json] [--list] [--save-baseline]
 Brings systems of its own up and compares them within one run; exits 1 when a median ratio misses its bar.
 Without a NAME every case runs but the long ones (--list) and audit (npm run bench -- audit --help).
   --runs N          how often each case is measured (3)
   --seconds N       length of each measured window (20)
   --soak-minutes N  length of the soak, at least 5 (20)
+  --orders N        length of a backlog (200000)
   --json            the report without raw samples on standard output
   --list            names, and what is measured
   --save-baseline   keeps the ratios in bench/baseline.json; later runs show them`;
 
 const CLIENTS = 64;
+const BACKLOG_ORDERS = 200_000;
 /** As a shell says it of what SIGINT has ended. */
 const INTERRUPTED = 130;
 
@@ -40,6 +42,7 @@ function readArguments() {
         runs: { type: 'string', default: '3' },
         seconds: { type: 'string', default: '20' },
         'soak-minutes': { type: 'string', default: '20' },
+        orders: { type: 'string', default: String(BACKLOG_ORDERS) },
         json: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         'save-baseline': { type: 'boolean', default: false },
@@ -65,6 +68,7 @@ function readArguments() {
     runs: whole(values.runs, 100),
     seconds: whole(values.seconds, 3_600),
     soakMinutes: whole(values['soak-minutes'], 1_440, SOAK_MINUTES_MIN),
+    orders: whole(values.orders, 10_000_000),
     isJson: values.json,
     isList: values.list,
     isBaseline: values['save-baseline'],
@@ -127,7 +131,7 @@ async function oneRun(
 }
 
 async function measureAll(
-  { cases, runs, seconds, soakMinutes }: ReturnType<typeof readArguments>,
+  { cases, runs, seconds, soakMinutes, orders }: ReturnType<typeof readArguments>,
   place: { folder: string; signal: AbortSignal; machine: Machine; at: string },
 ): Promise<Report> {
   const { folder, signal, machine, at } = place;
@@ -135,6 +139,7 @@ async function measureAll(
     clients: CLIENTS,
     seconds,
     soakMinutes,
+    orders,
     folder,
     signal,
     say,
@@ -153,7 +158,7 @@ async function measureAll(
   const baseline = readBaseline();
   return {
     at,
-    options: { runs, seconds, clients: CLIENTS },
+    options: { runs, seconds, clients: CLIENTS, orders },
     machine,
     cases: standings.map(({ benchCase, runs: done, failure }) => resultOf(benchCase, done, failure)),
     measurements,

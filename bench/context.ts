@@ -17,6 +17,8 @@ export interface ContextOptions {
   seconds: number;
   /** Length of the soak. */
   soakMinutes: number;
+  /** Length of a backlog. */
+  orders: number;
   /** Folder of the benchmark: `.stack-bench`. */
   folder: string;
   signal: AbortSignal;

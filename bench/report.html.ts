@@ -181,6 +181,7 @@ export function reportPage(report: Report): string {
 <title>payment-eda benchmark, ${escaped(at)}</title><style>${STYLE}</style></head><body>
 <h1>payment-eda benchmark</h1>
 <p class="soft">${escaped(at)} · ${options.runs} ${options.runs === 1 ? 'run' : 'runs'} · ${options.clients} clients · ${options.seconds} s windows ·
+backlogs of ${options.orders} orders ·
 <span class="${allPass ? 'good' : 'bad'}">${allPass ? 'every bar is reached' : 'below a bar'}</span></p>
 ${machineList(machine)}
 <p class="soft">Only ratios count: both sides of a case are measured in the same run on the same machine. A baseline is the

@@ -14,7 +14,7 @@ export interface TakenMeasurement {
 export interface Report {
   /** ISO 8601, UTC. */
   at: string;
-  options: { runs: number; seconds: number; clients: number };
+  options: { runs: number; seconds: number; clients: number; orders: number };
   machine: Machine;
   cases: CaseResult[];
   measurements: TakenMeasurement[];

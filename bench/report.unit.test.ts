@@ -49,7 +49,7 @@ const window = (perSecond: number): LoadWindow => ({
 
 const report: Report = {
   at: '2026-11-30T00:00:00.000Z',
-  options: { runs: 2, seconds: 20, clients: 64 },
+  options: { runs: 2, seconds: 20, clients: 64, orders: 200_000 },
   machine,
   cases: [
     resultOf(caseOf('fast'), [caseRun(60, 10), caseRun(70, 10)]),

@@ -27,7 +27,7 @@ export interface BareResult {
 }
 
 /** Tables whose rows a purchase reads but does not make. */
-const MASTER_TABLES = ['sellers', 'products', 'wallets'];
+export const MASTER_TABLES = ['sellers', 'products', 'wallets'];
 
 export interface Server {
   host: string;
@@ -39,10 +39,19 @@ export interface Server {
 /**
  * Creates the schema `copy`, dropping an earlier one, with the tables of `source`, their keys and foreign keys: the connector does not publish
  * its outbox, and the product's ledger keeps its chain.
+ *
+ * @param filled tables whose rows are copied too
  */
-export async function copySchema(server: Server, source: string, copy: string): Promise<void> {
+export async function copySchema(
+  server: Server,
+  source: string,
+  copy: string,
+  filled: readonly string[] = MASTER_TABLES,
+): Promise<void> {
   const connection = await createConnection({ ...server, allowPublicKeyRetrieval: true, charset: 'utf8mb4' });
   try {
+    // The connector does not read the copying.
+    await connection.query('SET sql_log_bin = 0');
     const tables = await connection.query<Record<string, string>[]>(
       `SELECT table_name AS name FROM information_schema.tables
        WHERE table_schema = ? AND table_type = 'BASE TABLE'`,
@@ -59,7 +68,7 @@ export async function copySchema(server: Server, source: string, copy: string): 
       );
       await connection.query(row?.['Create Table'] ?? '');
     }
-    for (const name of MASTER_TABLES) {
+    for (const name of filled) {
       const columns = await connection.query<Record<string, string>[]>(
         `SELECT column_name AS name FROM information_schema.columns
          WHERE table_schema = ? AND table_name = ? AND generation_expression = '' ORDER BY ordinal_position`,
@@ -69,6 +78,8 @@ export async function copySchema(server: Server, source: string, copy: string): 
       await connection.query(
         `INSERT INTO \`${name}\` (${list}) SELECT ${list} FROM \`${source}\`.\`${name}\``,
       );
+      // The server counts by itself only some seconds later; plans made until then read whole tables.
+      await connection.query(`ANALYZE TABLE \`${name}\``);
     }
   } finally {
     await connection.end();
