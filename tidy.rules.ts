@@ -40,7 +40,7 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     'ops',
   ],
   chaos: ['launch', 'connect', 'prisma', 'stack', 'ops', 'contracts', 'kit'],
-  bench: ['prisma', 'stack', 'ops', 'contracts', 'kit'],
+  bench: ['launch', 'prisma', 'stack', 'ops', 'contracts', 'kit'],
 };
 
 /** What the tests of every room may import besides. */

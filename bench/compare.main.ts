@@ -16,16 +16,18 @@ import { barText, reportText, type Report, type TakenMeasurement } from './repor
 import { writeReport } from './report.files';
 import { removeLeftovers } from './system-under-test';
 
-const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--json] [--list] [--save-baseline]
+const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--lines N] [--json] [--list] [--save-baseline]
 Brings systems of its own up and compares them within one run; exits 1 when a median ratio misses its bar.
 Without a NAME every case runs but the long ones (--list) and audit (npm run bench -- audit --help).
   --runs N          how often each case is measured (3)
   --seconds N       length of each measured window (20)
+  --lines N         lines of a grown system's ledger, and rows of its outbox and inbox (10,000,000)
   --json            the report without raw samples on standard output
   --list            names, and what is measured
   --save-baseline   keeps the ratios in bench/baseline.json; later runs show them`;
 
 const CLIENTS = 64;
+const LINES_MAX = 50_000_000;
 /** As a shell says it of what SIGINT has ended. */
 const INTERRUPTED = 130;
 
@@ -37,6 +39,7 @@ function readArguments() {
       options: {
         runs: { type: 'string', default: '3' },
         seconds: { type: 'string', default: '20' },
+        lines: { type: 'string', default: '10000000' },
         json: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         'save-baseline': { type: 'boolean', default: false },
@@ -61,6 +64,7 @@ function readArguments() {
     ),
     runs: whole(values.runs, 100),
     seconds: whole(values.seconds, 3_600),
+    lines: whole(values.lines, LINES_MAX),
     isJson: values.json,
     isList: values.list,
     isBaseline: values['save-baseline'],
@@ -123,13 +127,14 @@ async function oneRun(
 }
 
 async function measureAll(
-  { cases, runs, seconds }: ReturnType<typeof readArguments>,
+  { cases, runs, seconds, lines }: ReturnType<typeof readArguments>,
   place: { folder: string; signal: AbortSignal; machine: Machine; at: string },
 ): Promise<Report> {
   const { folder, signal, machine, at } = place;
   const context = new BenchContext({
     clients: CLIENTS,
     seconds,
+    lines,
     folder,
     signal,
     say,

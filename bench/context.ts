@@ -15,6 +15,8 @@ export interface ContextOptions {
   clients: number;
   /** Length of a measured window. */
   seconds: number;
+  /** Of a grown system's ledger; its outbox and inbox have as many rows. */
+  lines: number;
   /** Folder of the benchmark: `.stack-bench`. */
   folder: string;
   signal: AbortSignal;
