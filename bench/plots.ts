@@ -50,7 +50,8 @@ export interface RatioPlot {
 /** Ratio of each run as a dot on a logarithmic axis, with the bar as a line and the passing side shaded. */
 export function ratioPlot({ title, ratios, median, bar, baseline }: RatioPlot): string {
   const [left, right, top, bottom] = [16, WIDTH - 16, 44, 88];
-  const marks = [...ratios, bar.ratio, ...(baseline === undefined ? [] : [baseline]), 1];
+  // A ratio of 0 stands at the axis' left end.
+  const marks = [...ratios, bar.ratio, baseline ?? 1, 1].filter((mark) => mark > 0);
   const range: [number, number] = [Math.min(...marks) / 1.5, Math.max(...marks) * 1.5];
   const x = logScale(range, [left, right]);
   const barX = x(bar.ratio);
