@@ -219,7 +219,7 @@ async function schemaIdsOf(env: NodeJS.ProcessEnv): Promise<SchemaIds> {
 export async function backlogSystemUp(stackDir: string, signal: AbortSignal): Promise<BacklogSystem> {
   const loadFolder = `${stackDir}-load`;
   mkdirSync(loadFolder, { recursive: true });
-  const own = { STACK_DIR: stackDir, ...(await ownPorts()), STACK_JVM: 'load', RATE_LIMIT_PER_MINUTE: '0' };
+  const own = { STACK_DIR: stackDir, ...(await ownPorts()), RATE_LIMIT_PER_MINUTE: '0' };
   const config = readLaunchConfig(benchEnvironment(own));
   config.stack.mysqlOptions = [`--secure-file-priv=${loadFolder}`];
   const stack = await stackUp(config.stack, { signal });

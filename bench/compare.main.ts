@@ -17,19 +17,21 @@ import { writeReport } from './report.files';
 import { SOAK_MINUTES_MIN } from './soak.cases';
 import { removeLeftovers } from './system-under-test';
 
-const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--orders N] [--json] [--list] [--save-baseline]
+const USAGE = `npm run bench [-- NAME …] [--runs N] [--seconds N] [--orders N] [--lines N] [--json] [--list] [--save-baseline]
 Brings systems of its own up and compares them within one run; exits 1 when a median ratio misses its bar.
 Without a NAME every case runs but the long ones (--list) and audit (npm run bench -- audit --help).
   --runs N          how often each case is measured (3)
   --seconds N       length of each measured window (20)
   --soak-minutes N  length of the soak, at least 5 (20)
   --orders N        length of a backlog (200000)
+  --lines N         lines of a grown system's ledger, and rows of its outbox and inbox (10,000,000)
   --json            the report without raw samples on standard output
   --list            names, and what is measured
   --save-baseline   keeps the ratios in bench/baseline.json; later runs show them`;
 
 const CLIENTS = 64;
 const BACKLOG_ORDERS = 200_000;
+const LINES_MAX = 50_000_000;
 /** As a shell says it of what SIGINT has ended. */
 const INTERRUPTED = 130;
 
@@ -43,6 +45,7 @@ function readArguments() {
         seconds: { type: 'string', default: '20' },
         'soak-minutes': { type: 'string', default: '20' },
         orders: { type: 'string', default: String(BACKLOG_ORDERS) },
+        lines: { type: 'string', default: '10000000' },
         json: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         'save-baseline': { type: 'boolean', default: false },
@@ -69,6 +72,7 @@ function readArguments() {
     seconds: whole(values.seconds, 3_600),
     soakMinutes: whole(values['soak-minutes'], 1_440, SOAK_MINUTES_MIN),
     orders: whole(values.orders, 10_000_000),
+    lines: whole(values.lines, LINES_MAX),
     isJson: values.json,
     isList: values.list,
     isBaseline: values['save-baseline'],
@@ -131,7 +135,7 @@ async function oneRun(
 }
 
 async function measureAll(
-  { cases, runs, seconds, soakMinutes, orders }: ReturnType<typeof readArguments>,
+  { cases, runs, seconds, soakMinutes, orders, lines }: ReturnType<typeof readArguments>,
   place: { folder: string; signal: AbortSignal; machine: Machine; at: string },
 ): Promise<Report> {
   const { folder, signal, machine, at } = place;
@@ -140,6 +144,7 @@ async function measureAll(
     seconds,
     soakMinutes,
     orders,
+    lines,
     folder,
     signal,
     say,

@@ -19,6 +19,8 @@ export interface ContextOptions {
   soakMinutes: number;
   /** Length of a backlog. */
   orders: number;
+  /** Of a grown system's ledger; its outbox and inbox have as many rows. */
+  lines: number;
   /** Folder of the benchmark: `.stack-bench`. */
   folder: string;
   signal: AbortSignal;

@@ -3,16 +3,16 @@ import { CommandError } from '#ops/command';
 import { DATABASE_NAME } from '#prisma/users';
 import { caseRun, type BenchCase } from './case';
 import type { BenchContext } from './context';
-import type { LoadSamples } from './load.plan';
 import type { Measurement } from './measurement';
 import { now } from './purchases.cases';
 import type { CreditsSeen, ObserverPlan, RatePlan, RateResult } from './rivals/rate.plan';
 import { quantile } from './statistics';
+import type { SystemUnderTest } from './system-under-test';
 import { purchasesOf } from './window';
 
 // Latency at half of the top rate, with its floors at the same rate on the same servers.
 
-const RIVAL_WARM_UP_S = 5;
+export const RIVAL_WARM_UP_S = 5;
 const OBSERVER_START_MS = 1_000;
 /** After the load, until the last credits are seen. */
 const SETTLING_S = 5;
@@ -30,58 +30,68 @@ interface HalfWindow {
 export const halfRate = async (context: BenchContext): Promise<number> =>
   (await context.take(now)).purchasesPerSecond / 2;
 
-const half: Measurement<HalfWindow> = {
+/** A paid order, and the wall clock at which the buyer's side knew it. */
+interface Paid {
+  orderId: string;
+  atMs: number;
+}
+
+/**
+ * Latency of each order that `load` pays within the context's seconds: from then until its credits are seen committed, ms.
+ *
+ * @throws CommandError when an order is not credited five seconds after the load
+ */
+export async function creditLatencies(
+  context: BenchContext,
+  system: SystemUnderTest,
+  load: () => Promise<readonly Paid[]>,
+): Promise<number[]> {
+  return context.withChild<ObserverPlan, CreditsSeen, number[]>('credit-observer', async (observer) => {
+    const plan = { ...system.mysql, database: DATABASE_NAME };
+    // Its process has started and its connection is open before the first purchase.
+    await observer.run({ ...plan, seconds: 0 });
+    const watching = observer.run({ ...plan, seconds: context.options.seconds + 1 + SETTLING_S });
+    await sleep(OBSERVER_START_MS);
+    const paid = await load();
+    const seen = await watching;
+    const seenAtMs = new Map(seen.orderId.map((orderId, index) => [orderId, seen.seenAtMs[index] ?? 0]));
+    const missing = paid.filter(({ orderId }) => !seenAtMs.has(orderId));
+    const [first] = missing;
+    if (first !== undefined) {
+      const share = `${missing.length} of ${paid.length} orders were`;
+      throw new CommandError(
+        `${share} not credited ${SETTLING_S} s after the load, ${first.orderId} among them`,
+      );
+    }
+    return paid.map(({ orderId, atMs }) => Math.max((seenAtMs.get(orderId) ?? Number.NaN) - atMs, 0));
+  });
+}
+
+export const half: Measurement<HalfWindow> = {
   name: 'half',
   async take(context) {
     const perSecond = await halfRate(context);
     const system = await context.system('now');
     const { say, seconds } = context.options;
     say(`half: ${seconds} s at ${perSecond.toFixed(1)} purchases/s …`);
-    return context.withChild<ObserverPlan, CreditsSeen, HalfWindow>('credit-observer', async (observer) => {
-      const plan = { ...system.mysql, database: DATABASE_NAME };
-      // Its process has started and its connection is open before the first purchase.
-      await observer.run({ ...plan, seconds: 0 });
-      const watching = observer.run({ ...plan, seconds: seconds + 1 + SETTLING_S });
-      await sleep(OBSERVER_START_MS);
+    let confirmMs: number[] = [];
+    const creditedMs = await creditLatencies(context, system, async () => {
       const { samples } = await context.load({
         ...purchasesOf(system),
         shape: { loop: 'open', purchasesPerSecond: perSecond, arrivals: 'poisson' },
         seconds,
       });
-      return { perSecond, ...latenciesOf(samples, await watching) };
+      const confirmed = samples.orderId.flatMap((orderId, index) =>
+        samples.confirmStatus[index] === CONFIRMED
+          ? [{ orderId, atMs: samples.confirmedAtMs[index] ?? 0, ms: samples.confirmMs[index] ?? 0 }]
+          : [],
+      );
+      confirmMs = confirmed.map(({ ms }) => ms);
+      return confirmed;
     });
+    return { perSecond, confirmMs, creditedMs };
   },
 };
-
-/** Latencies of the purchases that were confirmed. @throws CommandError when one was not credited in time */
-function latenciesOf(samples: LoadSamples, seen: CreditsSeen): Pick<HalfWindow, 'confirmMs' | 'creditedMs'> {
-  const seenAtMs = new Map(seen.orderId.map((orderId, index) => [orderId, seen.seenAtMs[index] ?? 0]));
-  const confirmed = samples.orderId.flatMap((orderId, index) =>
-    samples.confirmStatus[index] === CONFIRMED
-      ? [
-          {
-            orderId,
-            confirmMs: samples.confirmMs[index] ?? 0,
-            answeredAtMs: samples.confirmedAtMs[index] ?? 0,
-          },
-        ]
-      : [],
-  );
-  const missing = confirmed.filter(({ orderId }) => !seenAtMs.has(orderId));
-  const [first] = missing;
-  if (first !== undefined) {
-    const share = `${missing.length} of ${confirmed.length} orders were`;
-    throw new CommandError(
-      `${share} not credited ${SETTLING_S} s after the load, ${first.orderId} among them`,
-    );
-  }
-  return {
-    confirmMs: confirmed.map(({ confirmMs }) => confirmMs),
-    creditedMs: confirmed.map(({ orderId, answeredAtMs }) =>
-      Math.max((seenAtMs.get(orderId) ?? Number.NaN) - answeredAtMs, 0),
-    ),
-  };
-}
 
 /** A rival of its own process, at half of the product's top rate. */
 const floor = (name: string, script: string): Measurement<RateResult> => ({

@@ -1,12 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { Type } from 'avsc';
 import type { Producer } from 'kafkajs';
 import type { Connection } from 'mariadb';
-import { createEncoder, type Encode } from '#contracts/codec';
-import { avroOptions } from '#contracts/logical-types';
-import { readRecordSchemas } from '#contracts/records';
+import type { Encode } from '#contracts/codec';
 import { PAYMENT_SERVICE, WALLET_SERVICE } from '#contracts/topics';
-import { Batch, BulkLoader, insert, momentText, sha256Hex, uuid7, type Cell } from './bulk';
+import { Batch, BulkLoader, insert, momentText, sha256Hex, uuid7 } from './bulk';
 
 // A market that has sold for a month: payments, cancels, ledger with its chains, outbox, inbox and topics, all in agreement.
 // It is written in bulk, not through the services, for they would take hours. As in a real one, outbox and topics have the
@@ -70,7 +67,12 @@ export interface MarketCounts {
 export interface MarketOptions {
   /** Takes several statements at once. */
   root: Connection;
-  producer: Producer;
+  /** Order id of the order with this number, from 1. */
+  orderIdOf: (no: number) => string;
+  /** Encodes under the ids that `event_schemas` has. */
+  encode: Encode;
+  /** Without it no topic has the events. */
+  producer?: Producer;
   wallets: number;
   /** For what is to be loaded; the server may read it. */
   folder: string;
@@ -79,24 +81,10 @@ export interface MarketOptions {
   say: (text: string) => void;
 }
 
-/** Schema ids that `event_schemas` is told of. */
-export function codecOfTheBench(): { encode: Encode; rows: Cell[][] } {
-  const schemas = readRecordSchemas().map(({ record, schema, fingerprint }, index) => {
-    Type.forSchema(structuredClone(schema) as never, avroOptions());
-    return { record, fingerprint, schemaId: index + 1 };
-  });
-  return {
-    encode: createEncoder(new Map(schemas.map(({ record, schemaId }) => [record, schemaId]))),
-    rows: schemas.map(({ record, schemaId, fingerprint }) => [record, 1, schemaId, fingerprint]),
-  };
-}
-
-/** Sellers, their wallets, and the schemas' ids. */
+/** Replaces the sellers and their wallets. */
 export async function openMarket(options: MarketOptions): Promise<Market> {
   const { root, wallets } = options;
-  const { encode, rows } = codecOfTheBench();
   await root.query('SET unique_checks = 0, foreign_key_checks = 0');
-  await insert(root, 'event_schemas', 'record, version, schema_id, fingerprint', rows);
   const numbers = Array.from({ length: wallets }, (_, index) => index + 1);
   await root.query('DELETE FROM wallets');
   await root.query('DELETE FROM sellers');
@@ -104,7 +92,7 @@ export async function openMarket(options: MarketOptions): Promise<Market> {
   await insert(root, 'sellers', 'no, seller_id', sellers);
   const ofSellers = numbers.map((no) => [no, no]);
   await insert(root, 'wallets', 'no, seller_no', ofSellers);
-  return new GrowingMarket(options, new BulkLoader(root, options.folder), encode);
+  return new GrowingMarket(options, new BulkLoader(root, options.folder));
 }
 
 class GrowingMarket implements Market {
@@ -121,7 +109,6 @@ class GrowingMarket implements Market {
   constructor(
     private readonly options: MarketOptions,
     private readonly loader: BulkLoader,
-    private readonly encode: Encode,
   ) {}
 
   counts = (): MarketCounts => ({
@@ -171,9 +158,11 @@ class GrowingMarket implements Market {
   }
 
   async #publish(events: readonly Event[]): Promise<void> {
+    const { producer } = this.options;
+    if (producer === undefined) return;
     for (let from = 0; from < events.length; from += EVENTS_PER_SENDING) {
       const some = events.slice(from, from + EVENTS_PER_SENDING);
-      await this.options.producer.sendBatch({
+      await producer.sendBatch({
         topicMessages: (['payment', 'wallet'] as const).map((topic) => ({
           topic,
           messages: some
@@ -193,7 +182,7 @@ class GrowingMarket implements Market {
   #order(batch: Batch, ms: number): Event[] {
     this.#orders += 1;
     const no = this.#orders;
-    const orderId = `bench-${String(no).padStart(12, '0')}`;
+    const orderId = this.options.orderIdOf(no);
     const isCanceled = no % CANCELED_ONE_IN === 0;
     const lines = Array.from({ length: 2 + (no % 2) }, (_, index) => {
       this.#lineNo += 1;
@@ -225,7 +214,7 @@ class GrowingMarket implements Market {
     const confirmed = { ...common, totalAmount: BigInt(total), approvedAt: new Date(ms), lines: wire };
     const made = this.#step(batch, 'CREDIT', { orderId, lines, ms, seq: 1 }, [
       'payment.PaymentConfirmed',
-      this.encode('payment.PaymentConfirmed', confirmed),
+      this.options.encode('payment.PaymentConfirmed', confirmed),
     ]);
     return isCanceled ? [...made, ...this.#cancel(batch, { no, ms, total, common, lines, wire })] : made;
   }
@@ -274,7 +263,7 @@ class GrowingMarket implements Market {
     const canceled = { ...common, cancelId, ...moment, lines: wire };
     return this.#step(batch, 'DEBIT', { orderId, lines, ms, seq: 2, cancelId }, [
       'payment.PaymentCanceled',
-      this.encode('payment.PaymentCanceled', canceled),
+      this.options.encode('payment.PaymentCanceled', canceled),
     ]);
   }
 
@@ -299,10 +288,10 @@ class GrowingMarket implements Market {
     const settled = { orderId, currency: 'KRW', settledAt: new Date(ms), entries };
     const answer =
       cancelId === undefined
-        ? (['wallet.PaymentSettled', this.encode('wallet.PaymentSettled', settled)] as const)
+        ? (['wallet.PaymentSettled', this.options.encode('wallet.PaymentSettled', settled)] as const)
         : ([
             'wallet.CancellationSettled',
-            this.encode('wallet.CancellationSettled', { ...settled, cancelId }),
+            this.options.encode('wallet.CancellationSettled', { ...settled, cancelId }),
           ] as const);
     return [
       event,
@@ -318,7 +307,7 @@ class GrowingMarket implements Market {
     if (ms >= this.#retainedFromMs) {
       this.#retained += 1;
       const hex = payload.toString('hex');
-      batch.add('outbox', [this.#events, id, topic, key, seq, seq, type, id, hex, at]);
+      batch.add('outbox', [this.#events, id, topic, key, seq, seq, type, `${type}:${key}:${seq}`, hex, at]);
     }
     // The place is made up; only the topic knows where its partitioner has put the event.
     const offset = this.#offsets[topic]++;

@@ -12,9 +12,6 @@ import { bringUp, type SystemUnderTest } from './system-under-test';
 
 // `npm start`, until every process of ours says that it is ready.
 
-/** What `npm start` has by default: the JVMs start quickly, and do not compile for a long load. */
-const STARTING = { STACK_JVM: 'start' };
-
 interface Started extends Running {
   seconds: number;
 }
@@ -28,7 +25,7 @@ async function timed(start: () => Promise<SystemUnderTest>): Promise<Started> {
 /** The second start of a system: its data are there, and everything is built. */
 async function startAgain(stackDir: string, signal: AbortSignal): Promise<Started> {
   const place = { checkout: projectFolder(), stackDir, signal };
-  const first = await bringUp({ ...place, env: STARTING });
+  const first = await bringUp(place);
   await first.stop();
   return timed(() => bringUp({ ...place, env: first.env }));
 }
@@ -46,7 +43,6 @@ async function startCold(stackDir: string, signal: AbortSignal): Promise<Started
     });
     if (exitCode !== 0) throw new CommandError(`git clone failed: ${output.trim()}`);
     const env = {
-      ...STARTING,
       ...emptyHome(join(folder, 'home')),
       STACK_CACHE_DIR: join(folder, 'servers'),
     };

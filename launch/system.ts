@@ -34,7 +34,8 @@ export interface SystemReport {
 export interface RunningSystem {
   config: LaunchConfig;
   stack: RunningStack;
-  services: ReadonlyMap<ServiceName, Service>;
+  /** Those that run now; `down` stops them. */
+  services: Map<ServiceName, Service>;
   /** Starts again what dies, until `down`. */
   superviseAll(report: (event: SupervisorEvent) => void, reportConnector: (event: WatchEvent) => void): void;
   /** Stops our processes, then the servers that this system started. */

@@ -4,6 +4,7 @@ import { createPool } from 'mariadb';
 import { sleep } from '#kit/clock';
 import { transactionPoolOptions } from '#prisma/connection';
 import { openLoop } from '../open-loop';
+import { urlOf } from './bare-sql.plan';
 import { answerPlans, type RatePlan, type RateResult } from './rate.plan';
 
 // The floor of a settlement, in a process of its own: an outbox row through the same Debezium to a consumer with an empty
@@ -19,7 +20,7 @@ const POLL_MS = 20;
 const PAYLOAD = Buffer.alloc(160);
 
 async function run(plan: RatePlan): Promise<RateResult> {
-  const { user, password, host, port, database, kafkaBroker, perSecond, seconds } = plan;
+  const { database, kafkaBroker, perSecond, seconds } = plan;
   const kafka = new Kafka({ clientId: 'bench', brokers: [kafkaBroker], logLevel: logLevel.ERROR });
   const admin = kafka.admin();
   await admin.connect();
@@ -36,8 +37,9 @@ async function run(plan: RatePlan): Promise<RateResult> {
     partitionsConsumedConcurrently: PARTITIONS,
     eachMessage: async ({ message }) => void handledMs.set(String(message.key), performance.now()),
   });
-  const url = `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
-  const pool = createPool(transactionPoolOptions(url, CONNECTIONS, { acquireTimeoutMs: 60_000 }));
+  const pool = createPool(
+    transactionPoolOptions(urlOf(plan, database), CONNECTIONS, { acquireTimeoutMs: 60_000 }),
+  );
   const publish = async (): Promise<void> => {
     const id = randomUUID();
     await pool.query(

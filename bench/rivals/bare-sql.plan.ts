@@ -36,6 +36,10 @@ export interface Server {
   password: string;
 }
 
+/** Database URL of a schema. */
+export const urlOf = ({ host, port, user, password }: Server, database: string): string =>
+  `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+
 /**
  * Creates the schema `copy`, dropping an earlier one, with the tables of `source`, their keys and foreign keys: the connector does not publish
  * its outbox, and the product's ledger keeps its chain.

@@ -1,6 +1,5 @@
 import {
   datetime,
-  encode,
   marks,
   money,
   outbox,
@@ -91,7 +90,7 @@ export const claim: Step = {
           const { orderId, paymentKey, now: approvedAt } = p;
           const lines = p.lines.map(({ no: paymentOrderNo, ...line }) => ({ paymentOrderNo, ...line }));
           const value = { orderId, paymentKey, currency: 'KRW', totalAmount: totalOf(p), approvedAt, lines };
-          p.confirmed = encode('payment.PaymentConfirmed', value);
+          p.confirmed = p.encode('payment.PaymentConfirmed', value);
         },
       },
     ],
@@ -112,8 +111,8 @@ const moveLines = (from: string, to: string, reason: string): Statement[] => [
   },
 ];
 
-/** What the record of a confirm sends. */
-export const record: Step = {
+/** What the record of a confirm sends, `events` last. */
+export const recordWith = (events: readonly Statement[]): Step => ({
   name: 'record',
   packets: [
     [
@@ -124,10 +123,16 @@ export const record: Step = {
         values: (p) => [datetime(p.now), pspAnswer(p), p.paymentNo, p.claimToken],
       },
       ...moveLines('EXECUTING', 'SUCCESS', 'PAYMENT_CONFIRMATION_DONE'),
-      outbox((p) => {
-        const name = 'payment.PaymentConfirmed';
-        return [p.confirmedId, 'payment', p.orderId, 1, 1, name, `${name}:${p.orderId}`, p.confirmed, null];
-      }),
+      ...events,
     ],
   ],
-};
+});
+
+/** The event of a confirm, as a row of `table`. */
+export const confirmedInto = (table: string): Statement =>
+  outbox((p) => {
+    const name = 'payment.PaymentConfirmed';
+    return [p.confirmedId, 'payment', p.orderId, 1, 1, name, `${name}:${p.orderId}`, p.confirmed, null];
+  }, table);
+
+export const record = recordWith([confirmedInto('outbox')]);

@@ -1,7 +1,6 @@
 import { PAYMENT_SERVICE, WALLET_SERVICE } from '#contracts/topics';
 import {
   datetime,
-  encode,
   marks,
   money,
   outbox,
@@ -66,7 +65,7 @@ function post(p: BarePurchase): unknown[] {
     return [...columns, no, p.orderId, p.confirmedId, key, lineHash, at];
   });
   const value = { orderId: p.orderId, currency: 'KRW', settledAt: p.now, entries };
-  p.settled = encode('wallet.PaymentSettled', value);
+  p.settled = p.encode('wallet.PaymentSettled', value);
   return rows.flat();
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createEncoder } from '#contracts/codec';
+import { createEncoder, type Encode } from '#contracts/codec';
 import { systemIds } from '#kit/ids';
 
 // What the statements of a purchase share.
@@ -21,6 +21,7 @@ interface WalletHead {
 
 /** What the statements of one purchase hand to each other. */
 export interface BarePurchase {
+  encode: Encode;
   productNos: readonly number[];
   orderId: string;
   paymentKey: string;
@@ -50,8 +51,8 @@ export interface Step {
   packets: readonly (readonly Statement[])[];
 }
 
-// These frames are never decoded: any id will do.
-export const encode = createEncoder(
+/** For frames that are never decoded: any id will do. */
+const encodeUndecoded = createEncoder(
   new Map([
     ['payment.PaymentConfirmed', 1],
     ['wallet.PaymentSettled', 2],
@@ -69,8 +70,9 @@ export const sellersOf = ({ lines }: BarePurchase): number[] =>
   [...new Set(lines.map(({ sellerNo }) => sellerNo))].sort((a, b) => a - b);
 
 /** A purchase that has not begun. */
-export function newPurchase(productNos: readonly number[]): BarePurchase {
+export function newPurchase(productNos: readonly number[], encode = encodeUndecoded): BarePurchase {
   return {
+    encode,
     productNos,
     orderId: systemIds.orderId(),
     paymentKey: `bare${randomUUID().replaceAll('-', '')}`,
@@ -86,9 +88,9 @@ export function newPurchase(productNos: readonly number[]): BarePurchase {
   };
 }
 
-/** Appends one event to the outbox. */
-export const outbox = (values: Statement['values']): Statement => ({
-  sql: `INSERT INTO outbox (id, aggregate_type, aggregate_id, aggregate_seq, event_seq, event_type, idempotency_key,
+/** Appends one event to the outbox, or to a table like it. */
+export const outbox = (values: Statement['values'], table = 'outbox'): Statement => ({
+  sql: `INSERT INTO ${table} (id, aggregate_type, aggregate_id, aggregate_seq, event_seq, event_type, idempotency_key,
       payload, traceparent)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   values,
