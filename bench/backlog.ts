@@ -20,6 +20,7 @@ export interface BacklogMessage {
   /** The order's id. */
   key: string;
   value: Buffer;
+  /** Without those that the connector leaves empty, which the producer cannot send. */
   headers: Record<string, string>;
 }
 
@@ -78,7 +79,7 @@ export function* backlogOf(shape: BacklogShape, encode: Encode): Generator<Backl
 
 function addOrder({ rows, messages }: BacklogPart, no: number, sellerNos: number[], encode: Encode): void {
   const orderId = systemIds.orderId();
-  const paymentKey = `backlog-${no}`;
+  const paymentKey = `backlog${orderId.replaceAll('-', '')}`;
   const approvedAt = new Date();
   const at = momentText(approvedAt.getTime());
   const total = PRICE * sellerNos.length;
