@@ -20,8 +20,8 @@ export interface BacklogMessage {
   /** The order's id. */
   key: string;
   value: Buffer;
-  /** Those of columns that are NULL are there, without a value. */
-  headers: Record<string, string | undefined>;
+  /** Without those that the connector leaves empty, which the producer cannot send. */
+  headers: Record<string, string>;
 }
 
 /** Orders that belong together in memory only. */
