@@ -99,8 +99,6 @@ function addOrder({ rows, messages }: BacklogPart, no: number, sellerNos: number
       [HEADER.eventId]: systemIds.eventId(),
       [HEADER.eventType]: RECORD,
       [HEADER.aggregateSeq]: '1',
-      [HEADER.traceparent]: undefined,
-      [HEADER.redriveOf]: undefined,
     },
   });
 }
