@@ -16,7 +16,6 @@ import { transactionPoolOptions } from '#prisma/connection';
 import { openDatabase, Prisma, type Database } from '#prisma/database';
 import { closeDatabase } from '#prisma/transaction';
 import { createSettlementConsumer } from '#wallet-consumer/settle-payments/settle-payments.consumer';
-import type { BacklogMessage } from '../backlog';
 import { copySchema } from './bare-sql.plan';
 import { answerPlans } from './rate.plan';
 import { BACKLOG_TABLES, type ReplayPlan, type ReplayResult } from './replay.plan';
@@ -90,7 +89,7 @@ interface Published {
 const consumed = (
   topic: string,
   offset: number,
-  { key, value, headers }: BacklogMessage,
+  { key, value, headers }: { key: string; value: Buffer; headers: Record<string, string> },
 ): ConsumedMessage => ({
   topic,
   partition: 0,
@@ -98,9 +97,7 @@ const consumed = (
   key: Buffer.from(key),
   // It has come from another process, which makes a plain array of a buffer.
   value: Buffer.from(value),
-  headers: Object.fromEntries(
-    Object.entries(headers).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])),
-  ),
+  headers,
   publishedAt: new Date(),
 });
 
