@@ -90,12 +90,17 @@ export async function pingDatabase(db: Database): Promise<void> {
 
 /** Rows of an INSERT: `(…), (…)`, every value escaped by the driver. @throws Error for no rows */
 export function valuesOf(rows: readonly (readonly unknown[])[]): Prisma.Sql {
-  const [first] = rows;
-  if (first === undefined) throw new Error('an INSERT without rows');
-  const row = `(${first.map(() => '?').join(',')})`;
-  const parts = rows
-    .map(() => row)
-    .join(',')
-    .split('?');
-  return new Prisma.Sql(parts, rows.flat());
+  if (rows.length === 0) throw new Error('an INSERT without rows');
+  // Tens of thousands of values in a large batch: no text is made and cut up again.
+  const parts = ['('];
+  const values: unknown[] = [];
+  for (const row of rows) {
+    for (const value of row) {
+      values.push(value);
+      parts.push(',');
+    }
+    parts[parts.length - 1] = '),(';
+  }
+  parts[parts.length - 1] = ')';
+  return new Prisma.Sql(parts, values);
 }

@@ -96,7 +96,7 @@ async function sendTogether(
   connection: Pick<PoolConnection, 'query'>,
   statements: readonly Prisma.Sql[],
 ): Promise<unknown[]> {
-  const text = statements.map(({ sql }) => sql).join(';\n');
+  const text = statements.map(({ strings }) => strings.join('?')).join(';\n');
   const values = statements.flatMap((statement) => statement.values);
   const result = await connection.query<unknown>(text, values);
   return statements.length === 1 ? [result] : (result as unknown[]);
