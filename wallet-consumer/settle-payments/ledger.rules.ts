@@ -32,7 +32,10 @@ export interface LedgerLine {
 }
 
 /** UTC as MySQL prints a DATETIME(3): "2026-01-31 09:00:00.000". */
-export const toDatetimeText = (date: Date): string => date.toISOString().replace('T', ' ').replace('Z', '');
+export function toDatetimeText(date: Date): string {
+  const text = date.toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 23)}`;
+}
 
 /**
  * Hash of a ledger line: SHA-256, in hex, over its predecessor's hash (empty for a wallet's first line) and
@@ -59,6 +62,12 @@ export function lineHash(previousHash: string, line: Omit<LedgerLine, 'lineHash'
   return createHash('sha256').update(columns.join('|')).digest('hex');
 }
 
+function copyOf(wallets: ReadonlyMap<number, WalletHead>, sellerNo: number): WalletHead {
+  const head = wallets.get(sellerNo);
+  if (head === undefined) throw new Error(`the wallet of seller ${sellerNo} was not locked`);
+  return { ...head };
+}
+
 /**
  * Writes bookings into wallets, in their order. The wallets passed in stay as they are. A line is never older than the
  * one before it, also when the database's clock was set back: that is what statements by period rest on.
@@ -76,31 +85,29 @@ export function book(
   const lines = bookings.map(({ eventId, booking }) =>
     booking.shares.map((share) => {
       const { sellerNo, paymentOrderNo, amount, idempotencyKey } = share;
-      const head = heads.get(sellerNo) ?? wallets.get(sellerNo);
-      if (head === undefined) throw new Error(`the wallet of seller ${sellerNo} was not locked`);
-      const balanceAfter = booking.type === 'CREDIT' ? head.balance + amount : head.balance - amount;
-      if (balanceAfter > WON_MAX || balanceAfter < -WON_MAX)
-        throw new UnprocessableError(`the balance of seller ${sellerNo} would be ${balanceAfter}`);
-      const columns = {
+      const head = heads.get(sellerNo) ?? copyOf(wallets, sellerNo);
+      heads.set(sellerNo, head);
+      head.balance += booking.type === 'CREDIT' ? amount : -amount;
+      if (head.balance > WON_MAX || head.balance < -WON_MAX)
+        throw new UnprocessableError(`the balance of seller ${sellerNo} would be ${head.balance}`);
+      head.lastSeq += 1;
+      head.lastAt = head.lastAt !== null && head.lastAt > now ? head.lastAt : now;
+      const line: LedgerLine = {
         walletNo: head.walletNo,
-        walletSeq: head.lastSeq + 1,
+        sellerNo,
+        walletSeq: head.lastSeq,
         type: booking.type,
         amount,
-        balanceAfter,
+        balanceAfter: head.balance,
         paymentOrderNo,
         orderId: booking.orderId,
         eventId,
         idempotencyKey,
-        createdAt: head.lastAt !== null && head.lastAt > now ? head.lastAt : now,
+        lineHash: '',
+        createdAt: head.lastAt,
       };
-      const line = { ...columns, sellerNo, lineHash: lineHash(head.lastHash, columns) };
-      heads.set(sellerNo, {
-        ...head,
-        balance: balanceAfter,
-        lastSeq: line.walletSeq,
-        lastHash: line.lineHash,
-        lastAt: line.createdAt,
-      });
+      line.lineHash = lineHash(head.lastHash, line);
+      head.lastHash = line.lineHash;
       return line;
     }),
   );
