@@ -5,7 +5,7 @@ import { DATABASE_NAME } from '#prisma/users';
 import { caseRun, type BenchCase, type CaseRun } from './case';
 import { LINES_PER_ORDER, PRODUCT_NOS } from './catalog';
 import type { BenchContext } from './context';
-import { RIVAL_WARM_UP_S, creditLatencies, half, halfRate } from './latency.cases';
+import { RIVAL_WARM_UP_S, creditLatencies, credits, halfRate } from './latency.cases';
 import type { Measurement } from './measurement';
 import { now } from './purchases.cases';
 import type { RelayKind, RelayPlan, RelayResult } from './rivals/relay.plan';
@@ -156,9 +156,9 @@ function relayCase(
     rival: `${what}, from the commit’s answer, at the same rate on the same tables`,
     unit: 'ms, p50',
     bar: { kind: 'at-most', ratio },
-    needs: [now, half, rival],
+    needs: [now, credits, rival],
     async run(context) {
-      const { creditedMs } = await context.take(half);
+      const creditedMs = await context.take(credits);
       return caseRun(quantile(creditedMs, 0.5), quantile(await context.take(rival), 0.5));
     },
   };

@@ -42,8 +42,8 @@ export interface Link extends Disturbable {
   holdCommit(): Promise<void>;
 }
 
-/** MySQL's COM_QUERY and the statement. */
-const COMMIT = '\u0003COMMIT';
+/** Behind MySQL's COM_QUERY, or at the end of a packet of statements. */
+const COMMITS = ['\u0003COMMIT', ';\nCOMMIT'];
 
 /** After that time a COMMIT (some fsyncs) has happened. */
 const COMMIT_TAKES_MS = 500;
@@ -157,7 +157,8 @@ export async function openLink(targetPort: number): Promise<Link> {
     }
   };
   const watchCommit = (pair: Pair, chunk: Buffer): void => {
-    if (onCommit === undefined || !chunk.toString('latin1').endsWith(COMMIT)) return;
+    if (onCommit === undefined || !COMMITS.some((commit) => chunk.toString('latin1').endsWith(commit)))
+      return;
     pair.server.pause();
     const tell = onCommit;
     onCommit = undefined;

@@ -121,17 +121,20 @@ test('When the other end of the next connection is gone, too, then it is not tol
   await until('it has passed', () => three.received() === 'd');
 });
 
-test('When a COMMIT is held, then it arrives and its answer does not, until it is healed', async () => {
+test.each([
+  ['a COMMIT', '\u0003COMMIT'],
+  ['a packet that ends with COMMIT', '\u0003INSERT INTO t VALUES (1);\nCOMMIT'],
+])('When %s is held, then it arrives and its answer does not, until it is healed', async (_what, commit) => {
   const one = client();
   const held = link.holdCommit();
   one.socket.write('\u0003SET TRANSACTION ISOLATION LEVEL READ COMMITTED');
   await until('it has passed', () => one.received().endsWith('READ COMMITTED'));
   const before = one.received();
-  one.socket.write('\u0003COMMIT');
+  one.socket.write(commit);
   await held;
   expect(one.received()).toBe(before);
   link.heal();
-  await until('it has passed', () => one.received().endsWith('\u0003COMMIT'));
+  await until('it has passed', () => one.received().endsWith(commit));
 });
 
 test('When the server is away, then the client is told, and that is counted', async () => {

@@ -4,15 +4,13 @@ export interface GathererOptions<Item> {
   /** Items in one batch, at most. A single larger chunk is a batch of its own. */
   batchSizeMax: number;
   /**
-   * Time between the starts of two batches while there is a load, at least and at most; an item that arrives after a pause
-   * waits for nothing, nor does a batch with a tenth of `batchSizeMax`. In between it is `PAUSE_PER_BATCH` times what the last batch took: the busier the system, the more a
-   * batch gathers, and the less of the time goes into the fixed cost of batches.
+   * Least time between the starts of two batches, so that a load does not pay the fixed cost of a batch for every item. An
+   * item that arrives after a pause does not wait, nor does a batch with a tenth of `batchSizeMax`.
    */
-  spacingMs: { min: number; max: number };
+  spacingMs: number;
   handle: (items: Item[]) => Promise<void>;
 }
 
-const PAUSE_PER_BATCH = 3;
 /** Of `batchSizeMax`: more items would hardly lower the fixed cost of each. */
 const ENOUGH_SHARE = 0.1;
 
@@ -29,13 +27,12 @@ interface Chunk<Item> {
  */
 export function createGatherer<Item>({
   batchSizeMax,
-  spacingMs: { min, max },
+  spacingMs,
   handle,
 }: GathererOptions<Item>): (items: readonly Item[]) => Promise<void> {
   let waiting: Chunk<Item>[] = [];
   let isRunning = false;
   let lastStartMs = Number.NEGATIVE_INFINITY;
-  let lastTookMs = 0;
   let pause = new AbortController();
 
   /** The chunks that are next, in the order in which they came. */
@@ -57,7 +54,6 @@ export function createGatherer<Item>({
 
   async function run(): Promise<void> {
     while (waiting.length > 0) {
-      const spacingMs = Math.min(Math.max(PAUSE_PER_BATCH * lastTookMs, min), max);
       const pauseMs = lastStartMs + spacingMs - performance.now();
       pause = new AbortController();
       if (pauseMs > 0 && !isEnough()) await sleep(pauseMs, pause.signal);
@@ -69,7 +65,6 @@ export function createGatherer<Item>({
       } catch (error) {
         for (const { reject } of chunks) reject(error);
       }
-      lastTookMs = performance.now() - lastStartMs;
     }
     isRunning = false;
   }

@@ -2,16 +2,14 @@ import { createGatherer } from './batch-gatherer';
 import { sleep } from './clock';
 
 /** Batches as they were handed over; `release` lets the running one end. */
-function gathering(
-  options: { batchSizeMax?: number; spacingMs?: { min: number; max: number }; isHeld?: boolean } = {},
-) {
+function gathering(options: { batchSizeMax?: number; spacingMs?: number; isHeld?: boolean } = {}) {
   const batches: number[][] = [];
   const starts: number[] = [];
   let release = (): void => {};
   let failure: Error | undefined;
   const submit = createGatherer<number>({
     batchSizeMax: options.batchSizeMax ?? 10,
-    spacingMs: options.spacingMs ?? { min: 0, max: 0 },
+    spacingMs: options.spacingMs ?? 0,
     async handle(items) {
       starts.push(performance.now());
       batches.push(items);
@@ -72,7 +70,7 @@ test('When a batch fails, then all of its chunks fail, and the next batch runs',
 
 test('Under load batches keep their distance; the first one after a pause and one with a tenth of the maximum do not', async () => {
   const spacingMs = 300;
-  const { starts, submit } = gathering({ batchSizeMax: 30, spacingMs: { min: spacingMs, max: spacingMs } });
+  const { starts, submit } = gathering({ batchSizeMax: 30, spacingMs });
   await submit([1]);
   await submit([2]);
   await submit([3, 4, 5]);
@@ -84,22 +82,4 @@ test('Under load batches keep their distance; the first one after a pause and on
   // They did not wait for the whole distance, which is far longer than some turns, on any machine.
   expect(third - second).toBeLessThan(spacingMs);
   expect(fourth - third).toBeLessThan(spacingMs);
-});
-
-test('When a batch takes long, then the next one gathers for longer, within the limit', async () => {
-  const { starts, submit, release } = gathering({
-    batchSizeMax: 100,
-    spacingMs: { min: 0, max: 300 },
-    isHeld: true,
-  });
-  const first = submit([1]);
-  await sleep(150);
-  release();
-  await first;
-  const second = submit([2]);
-  await sleep(350);
-  release();
-  await second;
-  const [begun = 0, next = 0] = starts;
-  expect(next - begun).toBeGreaterThan(290);
 });

@@ -56,6 +56,7 @@ async function start(
   const loop = await startConsumerLoop({
     kafka,
     batchSizeMax: 10,
+    batchSpacingMs: 10,
     sessionTimeoutMs: SESSION_TIMEOUT_MS,
     handle: async () => {},
     onDeath: (error) => {

@@ -1,6 +1,6 @@
 import type { EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from 'pino';
-import { createGatherer, type GathererOptions } from './batch-gatherer';
+import { createGatherer } from './batch-gatherer';
 import { sleep } from './clock';
 
 /**
@@ -36,8 +36,8 @@ export interface ConsumerLoopOptions {
   topic: string;
   /** Messages of all partitions that are handed over at once, at most. */
   batchSizeMax: number;
-  /** Time between two batches under load; see `GathererOptions`. */
-  batchSpacingMs?: GathererOptions<never>['spacingMs'];
+  /** Least time between two batches; see `GathererOptions`. */
+  batchSpacingMs: number;
   sessionTimeoutMs: number;
   handle: (messages: ConsumedMessage[]) => Promise<void>;
   /** The consumer has crashed and kafkajs will not restart it: end the process. */
@@ -60,8 +60,6 @@ const FETCH_BYTES_PER_PARTITION_MAX = 262_144;
 const PAUSE_FIRST_MS = 250;
 const PAUSE_MAX_MS = 10_000;
 const STALLED_AFTER_SESSIONS = 6;
-/** An idle system answers at once; under load a batch has what arrives in this time. */
-const BATCH_SPACING_MS = { min: 20, max: 100 };
 const OFFSET_COMMIT_MS = 500;
 const PARTITIONS_CONCURRENT_MAX = 64;
 
@@ -159,7 +157,7 @@ function watchMembership(
 
 /** Hands chunks to the handler, again and again until it takes them; see the state machine above. */
 function chunkHandler(options: ConsumerLoopOptions, stopping: AbortSignal) {
-  const { topic, batchSizeMax, batchSpacingMs = BATCH_SPACING_MS, sessionTimeoutMs, log } = options;
+  const { topic, batchSizeMax, batchSpacingMs, sessionTimeoutMs, log } = options;
   const handle = createGatherer({ batchSizeMax, spacingMs: batchSpacingMs, handle: options.handle });
   const heartbeatMs = heartbeatOf(sessionTimeoutMs);
   /** The error of each partition whose chunk fails. */

@@ -19,6 +19,8 @@ import { startRecovery } from './recover-payments/recover-payments.timer';
 import { createTossClient } from './toss/toss-client';
 
 /** A transaction ends well before the broker gives the consumer up. */
+/** Least time between two batches, ms: nobody waits for an acknowledgement. */
+const BATCH_SPACING_MS = 150;
 const TRANSACTION_SHARE_OF_SESSION = 0.6;
 
 runService(
@@ -75,6 +77,7 @@ runService(
       groupId: acknowledgementService.consumer,
       topic: 'wallet',
       batchSizeMax: config.batchSizeMax,
+      batchSpacingMs: BATCH_SPACING_MS,
       sessionTimeoutMs: config.sessionTimeoutMs,
       handle: createBatchProcessor(acknowledgementService, {
         db,

@@ -21,6 +21,15 @@ export interface Tx extends Reader {
   readonly isTransaction: true;
   /** @returns how many rows the statement inserted, deleted, or matched for an update */
   execute(text: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<number>;
+  /** MySQL stops the packet here unless `condition` holds; at most one in a packet. @throws what `otherwise` makes */
+  require(condition: Prisma.Sql, otherwise: () => Error): Promise<void>;
+  /**
+   * Commits in the packet of the statements that it is issued together with: one round trip less than leaving the commit to
+   * `inTransaction`. It comes last, and no statement may follow. What must hold before it, `require` says.
+   *
+   * @throws LostCommitError
+   */
+  commit(): Promise<void>;
 }
 
 /**

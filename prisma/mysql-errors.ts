@@ -23,11 +23,18 @@ export class TransactionTooSlowError extends Error {
 }
 
 /**
- * COMMIT was sent and its response was lost, so the transaction may or may not be in the database. The caller reads the
- * rows under their lock before it says that nothing happened.
+ * COMMIT was sent and its response was lost, so the transaction may or may not be in the database, or may still be on its way
+ * there. Before the caller says that nothing happened it ends the session (`endSession`) and reads the rows under their lock.
  */
 export class LostCommitError extends Error {
   override readonly name = 'LostCommitError';
+  /** MySQL's number of the session. */
+  readonly sessionId: number | null;
+
+  constructor(cause: unknown, sessionId: number | null) {
+    super(`no response to COMMIT: ${String(cause)}`, { cause });
+    this.sessionId = sessionId;
+  }
 }
 
 /** MySQL's error number behind an error of the driver or of Prisma; `undefined` when there is none. */
@@ -52,6 +59,17 @@ export function mysqlErrorNumber(error: unknown): number | undefined {
     current = adapterError?.driverAdapterError ?? cause;
   }
   return undefined;
+}
+
+/** Subquery returns more than 1 row: the statement of `Tx.require`. */
+export const CONDITION_FAILED = 1242;
+/** Of SQLSTATE: the statement's rows, values, constraints or text are wrong. */
+const STATEMENT_ERRORS = new Set(['21', '22', '23', '42']);
+
+/** Has MySQL itself said that a statement failed, rather than the connection or COMMIT? */
+export function isStatementError(error: unknown): boolean {
+  const { sqlState } = (error ?? {}) as { sqlState?: unknown };
+  return isRetriable(error) || (typeof sqlState === 'string' && STATEMENT_ERRORS.has(sqlState.slice(0, 2)));
 }
 
 /** Does the same transaction have a chance when it runs again? */

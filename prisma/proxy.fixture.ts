@@ -1,7 +1,11 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** MySQL's COM_QUERY and the statement; "READ COMMITTED" is another. */
-const COMMIT = '\u0003COMMIT';
+/** Behind MySQL's COM_QUERY, or at the end of a packet of statements; "READ COMMITTED" is another. */
+const COMMITS = ['\u0003COMMIT', ';\nCOMMIT'];
+/** After that time a COMMIT (some fsyncs) has happened. */
+const COMMIT_TAKES_MS = 300;
+
+const isCommit = (chunk: Buffer): boolean => COMMITS.some((end) => chunk.toString('latin1').endsWith(end));
 
 export interface DatabaseProxy {
   port: number;
@@ -12,6 +16,8 @@ export interface DatabaseProxy {
    * `andThen` "refuse", every other connection is cut with them, idle ones of a pool too, and new ones until {@link serve}.
    */
   cutCommits(count: number, andThen?: 'serve' | 'refuse'): void;
+  /** Breaks the present connections. MySQL does not notice while it runs a statement. */
+  break(): void;
   /** The next COMMIT arrives only after `delayMs`; its client's connection breaks at once. */
   delayCommit(delayMs: number): void;
   /** Serves again. */
@@ -36,7 +42,7 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
     let isLate = false;
     client.on('data', (chunk: Buffer) => {
       if (silent.has(client)) return;
-      if (commitsToCut > 0 && chunk.toString('latin1').endsWith(COMMIT)) {
+      if (commitsToCut > 0 && isCommit(chunk)) {
         commitsToCut -= 1;
         cuts += 1;
         isCut = true;
@@ -44,7 +50,7 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
         if (isRefusing)
           for (const socket of sockets) if (socket !== client && socket !== upstream) socket.destroy();
       }
-      if (delayMs > 0 && chunk.toString('latin1').endsWith(COMMIT)) {
+      if (delayMs > 0 && isCommit(chunk)) {
         // The session lives on with its locks; what it was told last is still on its way.
         isLate = true;
         setTimeout(() => upstream.write(chunk), delayMs);
@@ -55,8 +61,8 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
       upstream.write(chunk);
     });
     upstream.on('data', (chunk: Buffer) => {
-      // The answer to the COMMIT: it has happened, and nobody is told.
-      if (isCut) client.destroy();
+      // MySQL answers each statement of a packet: the last answer is COMMIT's. It has happened, and nobody is told.
+      if (isCut) setTimeout(() => client.destroy(), COMMIT_TAKES_MS);
       else if (!silent.has(client)) client.write(chunk);
     });
     for (const [one, other] of [
@@ -80,6 +86,9 @@ export async function openDatabaseProxy(port: number): Promise<DatabaseProxy> {
     cutCommits(count, andThen = 'serve') {
       commitsToCut = count;
       after = andThen;
+    },
+    break() {
+      for (const socket of sockets) socket.destroy();
     },
     delayCommit(ms) {
       delayMs = ms;

@@ -1,8 +1,9 @@
 import { createConnection, type Connection } from 'mariadb';
 import { connectionOptions } from './connection';
 import { openTestDatabase, type TestDatabase } from './database.fixture';
-import type { Tx } from './database';
-import { inSnapshot, inTransaction, isDuplicateKey, mysqlErrorNumber } from './transaction';
+import { openDatabase, Prisma, type Tx } from './database';
+import { openDatabaseProxy } from './proxy.fixture';
+import { inSnapshot, inTransaction, isDuplicateKey, LostCommitError, mysqlErrorNumber } from './transaction';
 
 let database: TestDatabase;
 let other: Connection;
@@ -224,6 +225,80 @@ describe('inTransaction', () => {
     expect(b).toBe((a ?? 0n) + 1n);
     const [c, d] = await inSnapshot(database.db, twice);
     expect(d).toBe(c);
+  });
+});
+
+describe('A packet that ends with COMMIT', () => {
+  const unmet = new Error('no such wallet');
+  const plusOne = (before: readonly string[]): string[] => [String(Number(before[0]) + 1), before[1] ?? ''];
+
+  it('commits, and no statement follows it', async () => {
+    const before = await versions();
+    const error = await errorOf(
+      inTransaction(database.db, async (tx) => {
+        expect(await Promise.all([touch(tx, 1), tx.commit()])).toEqual([1, undefined]);
+        await touch(tx, 2);
+      }),
+    );
+    expect(String(error)).toContain('the transaction has ended');
+    expect(await versions()).toEqual(plusOne(before));
+  });
+
+  it.each([
+    ['holds', 1, undefined],
+    ['does not hold', 99, unmet],
+  ])('When what is required %s, then all of it or nothing is committed', async (_what, no, expected) => {
+    const before = await versions();
+    const error = await errorOf(
+      inTransaction(database.db, (tx) =>
+        Promise.all([
+          touch(tx, 1),
+          tx.execute`UPDATE wallets SET version = version WHERE no = ${no}`,
+          tx.require(Prisma.sql`ROW_COUNT() = 1`, () => unmet),
+          tx.commit(),
+        ]),
+      ),
+    );
+    expect(error).toBe(expected);
+    expect(await versions()).toEqual(expected === undefined ? plusOne(before) : before);
+  });
+
+  it('When a statement of it fails, then that is certain: nothing is committed, and the work may read on', async () => {
+    const before = await versions();
+    let seen: unknown;
+    const error = await errorOf(
+      inTransaction(database.db, async (tx) => {
+        await Promise.all([
+          touch(tx, 1),
+          tx.execute`INSERT INTO wallets (seller_no) VALUES (1)`,
+          tx.commit(),
+        ]).catch(async (failure: unknown) => {
+          [seen] = await tx.query`SELECT 1 AS one`;
+          throw failure;
+        });
+      }),
+    );
+    expect(isDuplicateKey(error)).toBe(true);
+    expect(seen).toEqual({ one: 1n });
+    expect(await versions()).toEqual(before);
+  });
+
+  it('When its answer is lost, then nobody knows', async () => {
+    const url = new URL(database.url('wallet'));
+    const proxy = await openDatabaseProxy(Number(url.port));
+    url.port = String(proxy.port);
+    const db = openDatabase(url.href, 1);
+    const before = await versions();
+    try {
+      proxy.cutCommits(1);
+      const work = inTransaction(db, (tx) => Promise.all([touch(tx, 1), tx.commit()]));
+      expect(await errorOf(work)).toBeInstanceOf(LostCommitError);
+      expect(await versions()).toEqual(plusOne(before));
+      await inTransaction(db, (tx) => touch(tx, 2));
+    } finally {
+      await db.$disconnect();
+      proxy.close();
+    }
   });
 });
 

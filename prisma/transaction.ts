@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolConnection, UpsertResult } from 'mariadb';
-import { sqlOf, type Database, type Tx } from './database';
-import type { Prisma } from './generated/client';
+import { Prisma, sqlOf, type Database, type Tx } from './database';
 import type { Turn } from './transaction-pool';
-import { isRetriable, LostCommitError, TransactionTooSlowError } from './mysql-errors';
+import {
+  CONDITION_FAILED,
+  isRetriable,
+  isStatementError,
+  LostCommitError,
+  mysqlErrorNumber,
+  TransactionTooSlowError,
+} from './mysql-errors';
 
 export {
   isDatabaseUnavailable,
@@ -25,9 +31,14 @@ export interface TransactionOptions extends Turn {
 
 const BACKOFF_BASE_MS = 15;
 const CLOSE_GRACE_MS = 4_000;
+const COMMIT = Prisma.sql`COMMIT`;
+/** MySQL: unknown thread id. */
+const NO_SUCH_SESSION = 1094;
 
 interface Waiting {
   statement: Prisma.Sql;
+  /** Of a condition: the error when it does not hold. */
+  otherwise?: () => Error;
   resolve: (result: unknown) => void;
   reject: (error: unknown) => void;
 }
@@ -46,6 +57,7 @@ class MysqlTransaction implements Tx {
   readonly #deadlineMs: number;
   #waiting: Waiting[] = [];
   #isOver = false;
+  #isCommitted = false;
 
   constructor(connection: PoolConnection, timeoutMs: number) {
     this.#connection = connection;
@@ -62,14 +74,27 @@ class MysqlTransaction implements Tx {
     return result.affectedRows;
   }
 
+  async require(condition: Prisma.Sql, otherwise: () => Error): Promise<void> {
+    // The subquery of two rows is an error, and evaluated only where it is needed.
+    await this.#issue(Prisma.sql`DO IF(${condition}, 0, (SELECT 1 UNION SELECT 2))`, otherwise);
+  }
+
+  async commit(): Promise<void> {
+    await this.#issue(COMMIT);
+  }
+
+  get isCommitted(): boolean {
+    return this.#isCommitted;
+  }
+
   /** From now on every statement is refused: what the work still sends must not begin another transaction. */
   end(): void {
     this.#isOver = true;
   }
 
-  #issue(statement: Prisma.Sql): Promise<unknown> {
+  #issue(statement: Prisma.Sql, otherwise?: () => Error): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ statement, resolve, reject });
+      this.#waiting.push({ statement, resolve, reject, ...(otherwise === undefined ? {} : { otherwise }) });
       if (this.#waiting.length === 1) queueMicrotask(() => void this.#send());
     });
   }
@@ -77,18 +102,33 @@ class MysqlTransaction implements Tx {
   async #send(): Promise<void> {
     const packet = this.#waiting;
     this.#waiting = [];
+    const commits = packet.some(({ statement }) => statement === COMMIT);
+    let isSent = false;
     try {
       if (this.#isOver) throw new Error('the transaction has ended');
       if (performance.now() > this.#deadlineMs)
         throw new TransactionTooSlowError(`not done within ${this.#timeoutMs} ms: rolled back`);
+      isSent = true;
       const results = await sendTogether(
         this.#connection,
         packet.map(({ statement }) => statement),
       );
+      this.#isCommitted = commits;
+      this.#isOver ||= commits;
       packet.forEach(({ resolve }, index) => resolve(results[index]));
     } catch (error) {
-      for (const { reject } of packet) reject(error);
+      const reason = isSent ? this.#reasonOf(error, packet, commits) : error;
+      for (const { reject } of packet) reject(reason);
     }
+  }
+
+  #reasonOf(error: unknown, packet: readonly Waiting[], commits: boolean): unknown {
+    const otherwise = packet.find((one) => one.otherwise !== undefined)?.otherwise;
+    if (otherwise !== undefined && mysqlErrorNumber(error) === CONDITION_FAILED) return otherwise();
+    // MySQL stops at a statement's error, so that COMMIT is not reached.
+    return commits && !isStatementError(error)
+      ? new LostCommitError(error, this.#connection.threadId)
+      : error;
   }
 }
 
@@ -145,7 +185,7 @@ async function runOnce<T>(
   const tx = new MysqlTransaction(connection, timeoutMs);
   try {
     const result = await work(tx).finally(() => tx.end());
-    await commit(connection);
+    if (!tx.isCommitted) await commit(connection);
     return result;
   } catch (error) {
     if (error instanceof LostCommitError) connection.destroy();
@@ -161,8 +201,21 @@ async function commit(connection: PoolConnection): Promise<void> {
   } catch (error) {
     // MySQL has rolled back and says so.
     if (isRetriable(error)) throw error;
-    throw new LostCommitError(`no response to COMMIT: ${String(error)}`, { cause: error });
+    throw new LostCommitError(error, connection.threadId);
   }
+}
+
+/**
+ * Ends the session behind a lost COMMIT: whatever was sent and has not begun to run never will. What runs holds its locks until
+ * it has ended.
+ *
+ * @throws when MySQL does not answer
+ */
+export async function endSession(db: Database, { sessionId }: LostCommitError): Promise<void> {
+  if (sessionId === null) throw new Error('the session that lost its COMMIT has no number');
+  await db.query`KILL ${sessionId}`.catch((error: unknown) => {
+    if (mysqlErrorNumber(error) !== NO_SUCH_SESSION) throw error;
+  });
 }
 
 /**

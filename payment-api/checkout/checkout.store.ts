@@ -25,7 +25,11 @@ export interface NewOrder {
   idempotency: { key: string; bodyHash: string } | null;
 }
 
-/** One payment and one line per product, in one packet. @throws duplicate key for a used idempotency key */
+/**
+ * Writes one payment and one line per product in one packet, which commits the transaction.
+ *
+ * @throws duplicate key for a used idempotency key; LostCommitError
+ */
 export async function insertOrder(tx: Tx, order: NewOrder): Promise<void> {
   const { orderId, orderName, amount, idempotency } = order;
   // LAST_INSERT_ID is the payment's number throughout the second statement.
@@ -41,6 +45,7 @@ export async function insertOrder(tx: Tx, order: NewOrder): Promise<void> {
     tx.execute`
       INSERT INTO payment_orders (payment_event_no, product_no, seller_no, order_id, amount)
       VALUES ${Prisma.join(lines)}`,
+    tx.commit(),
   ]);
 }
 

@@ -3,7 +3,7 @@ import type { Logger } from '#kit/log';
 import type { Won } from '#kit/money';
 import { Refusal } from '#kit/refusal';
 import type { Database, Tx } from '#prisma/database';
-import { inTransaction, isDuplicateKey, LostCommitError } from '#prisma/transaction';
+import { endSession, inTransaction, isDuplicateKey, LostCommitError } from '#prisma/transaction';
 import type { Admission } from '../payment/admission';
 import { askPsp, type AskingWorld } from '../payment/ask-psp';
 import type { Ending } from '../payment/asking.rules';
@@ -60,30 +60,31 @@ type Claimed = { payment: ClaimedPayment; isReplay: false } | { payment: Payment
 /** In the ordinary case one packet claims the payment. Why it could not be claimed is read under the row's lock. */
 async function claim(world: ConfirmWorld, command: ConfirmCommand): Promise<Claimed> {
   const { db, ids, pspGate, admission } = world;
-  const token = ids.token();
-  try {
-    const work = async (tx: Tx): Promise<Claimed> => {
-      const shut = pspGate();
-      const claimed = shut === undefined ? await claimPayment(tx, { ...command, token }) : undefined;
+  const turn = { waitingMax: admission.confirmWaitingMax };
+  const shut = pspGate();
+  if (shut === undefined) {
+    const token = ids.token();
+    try {
+      const claimed = await inTransaction(db, (tx) => claimPayment(tx, { ...command, token }), turn);
       if (claimed !== undefined) return { payment: claimed, isReplay: false };
-      const payment = await lockPayment(tx, command.orderId);
-      if (payment === undefined) throw new Refusal('PEC0003');
-      if (admit(payment, command) === 'replay') return { payment, isReplay: true };
-      // No state has changed, so the client may retry. Without a shut gate another request has just released the claim.
-      throw shut ?? new Refusal('PEC0005', { retryAfterSeconds: 1 });
-    };
-    return await inTransaction(db, work, { waitingMax: admission.confirmWaitingMax });
-  } catch (error) {
-    if (error instanceof LostCommitError) return claimAfterLostCommit(world, command, token, error);
-    if (isDuplicateKey(error))
-      throw new Refusal('PEC0006', { internal: 'the payment key belongs to another order' });
-    throw error;
+    } catch (error) {
+      if (error instanceof LostCommitError) return claimAfterLostCommit(world, command, token, error);
+      if (isDuplicateKey(error))
+        throw new Refusal('PEC0006', { internal: 'the payment key belongs to another order' });
+      throw error;
+    }
   }
+  const payment = await inTransaction(db, (tx) => lockPayment(tx, command.orderId), turn);
+  if (payment === undefined) throw new Refusal('PEC0003');
+  if (admit(payment, command) === 'replay') return { payment, isReplay: true };
+  await linesOf(db, payment);
+  // No state has changed, so the client may retry. Without a shut gate another request has just released the claim.
+  throw shut ?? new Refusal('PEC0005', { retryAfterSeconds: 1 });
 }
 
 /**
  * If the claim was committed, recovery pays the order in a while: "nothing was charged" may be said only when the row says
- * so, read behind the lock of a COMMIT that may still be under way.
+ * so. The claim may still be on its way or running: its session is ended, and the row is read behind its lock.
  */
 async function claimAfterLostCommit(
   { db }: ConfirmWorld,
@@ -91,16 +92,15 @@ async function claimAfterLostCommit(
   token: string,
   error: LostCommitError,
 ): Promise<Claimed> {
-  const now = await inTransaction(
-    db,
-    async (tx) => {
-      const payment = await lockPayment(tx, orderId);
-      return payment && { ...payment, lines: await linesOf(tx, payment) };
-    },
-    { attemptsMax: 1 },
-  ).catch(() => {
-    throw new Refusal('PEC0007', { data: { orderId }, internal: `claimed or not: ${String(error)}` });
-  });
+  const read = async (tx: Tx): Promise<ClaimedPayment | undefined> => {
+    const payment = await lockPayment(tx, orderId);
+    return payment && { ...payment, lines: await linesOf(tx, payment) };
+  };
+  const now = await endSession(db, error)
+    .then(() => inTransaction(db, read, { attemptsMax: 1 }))
+    .catch(() => {
+      throw new Refusal('PEC0007', { data: { orderId }, internal: `claimed or not: ${String(error)}` });
+    });
   if (now?.claimToken === token) return { payment: now, isReplay: false };
   throw error;
 }
@@ -161,13 +161,9 @@ async function write(
   if (ending.do === 'fail') return recordFailure(tx, payment, { ...ending, changedBy: 'confirm' });
   if (approvedAt === null) throw new Error('a success without a time');
   const { payment: psp } = ending;
-  await recordSuccess(tx, world, payment, {
-    psp,
-    approvedAt,
-    changedBy: 'confirm',
-    reason: 'PAYMENT_CONFIRMATION_DONE',
-    traceparent,
-  });
+  const reason = 'PAYMENT_CONFIRMATION_DONE';
+  const success = { psp, approvedAt, changedBy: 'confirm', reason, traceparent } as const;
+  await Promise.all([recordSuccess(tx, world, payment, success), tx.commit()]);
 }
 
 /** Another process has ended the payment meanwhile. Its row is the answer, compared with what we know. */

@@ -1,3 +1,4 @@
+import { sleep } from '#kit/clock';
 import { openDatabase } from '#prisma/database';
 import { openDatabaseProxy, type DatabaseProxy } from '#prisma/proxy.fixture';
 import { startTestApi, type TestApi } from '../payment-api.fixture';
@@ -65,12 +66,33 @@ test('When the record’s COMMIT is not answered, then 202; the order is paid an
   expect((await direct.confirm(paymentKey, orderId, amount)).status).toBe(200);
 });
 
-test('When the claim’s COMMIT is still on its way, then it is waited for, and the confirm goes on with it', async () => {
+test('When the claim is still on its way, then it comes too late: what the shopper is told stays true', async () => {
   const { orderId, amount, paymentKey } = await authenticated();
-  proxy.delayCommit(700);
+  const lateMs = 700;
+  proxy.delayCommit(lateMs);
   const { status, body } = await api.confirm(paymentKey, orderId, amount);
-  expect([status, body.data?.status]).toEqual([200, 'SUCCESS']);
-  expect(await direct.confirmCalls(orderId)).toHaveLength(1);
+  expect([status, body.errorCode]).toEqual([503, 'PEC0014']);
+  await sleep(2 * lateMs);
+  expect(await direct.payment(orderId)).toMatchObject({ status: 'NOT_STARTED', attempt: 0 });
+  expect(await direct.confirmCalls(orderId)).toEqual([]);
+  expect((await api.confirm(paymentKey, orderId, amount)).status).toBe(200);
+});
+
+test('When the connection breaks while the claim waits for the row, then it is stopped', async () => {
+  const { orderId, amount, paymentKey } = await authenticated();
+  const connection = await direct.database.connect({});
+  await connection.beginTransaction();
+  await connection.query('SELECT no FROM payment_events WHERE order_id = ? FOR UPDATE', [orderId]);
+  const confirm = api.confirm(paymentKey, orderId, amount);
+  await sleep(300);
+  proxy.break();
+  await sleep(300);
+  await connection.rollback();
+  const { status, body } = await confirm;
+  await connection.end();
+  expect([status, body.errorCode]).toEqual([503, 'PEC0014']);
+  await sleep(500);
+  expect(await direct.payment(orderId)).toMatchObject({ status: 'NOT_STARTED', attempt: 0 });
 });
 
 test('When the COMMIT of a cancel’s request is not answered but happened, then the cancel goes on with it', async () => {

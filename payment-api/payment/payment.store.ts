@@ -110,11 +110,12 @@ export interface Claim {
 }
 
 /**
- * NOT_STARTED → EXECUTING under a fresh token, in one packet. All that follows the first update is guarded by that token,
- * so it changes nothing where the payment could not be claimed.
+ * NOT_STARTED → EXECUTING under a fresh token, committed in the same packet. All that follows the first update is guarded by
+ * that token, so it changes nothing where the payment could not be claimed.
  *
- * @returns the claimed payment with its lines; `undefined` when the order does not exist, has another amount or status
- * @throws a duplicate-key error when the payment key belongs to another order
+ * @returns the claimed payment with its lines; `undefined` when the order does not exist, has another amount or status, or
+ *   its lines do not sum to its amount
+ * @throws LostCommitError; a duplicate-key error when the payment key belongs to another order
  */
 export async function claimPayment(
   tx: Tx,
@@ -127,7 +128,8 @@ export async function claimPayment(
       UPDATE payment_events
       SET status = 'EXECUTING', payment_key = ${paymentKey}, claim_token = ${token}, claimed_at = NOW(3),
         attempt = attempt + 1, next_check_at = NULL, failure_code = NULL, failure_message = NULL
-      WHERE order_id = ${orderId} AND status = 'NOT_STARTED' AND total_amount = ${wonToDecimalText(amount)}`,
+      WHERE order_id = ${orderId} AND status = 'NOT_STARTED' AND total_amount = ${wonToDecimalText(amount)}
+        AND total_amount = (SELECT SUM(o.amount) FROM payment_orders o WHERE o.payment_event_no = payment_events.no)`,
     tx.execute`
       INSERT INTO payment_order_histories (payment_order_no, previous_status, new_status, changed_by, reason)
       SELECT o.no, o.payment_order_status, ${line.to}, 'confirm', 'PAYMENT_CONFIRMATION_START'
@@ -141,6 +143,7 @@ export async function claimPayment(
       SELECT ${PAYMENT_COLUMNS}, ${LINE_COLUMNS}
       FROM payment_events p JOIN payment_orders o ON o.payment_event_no = p.no
       WHERE p.order_id = ${orderId} AND p.claim_token = ${token} ORDER BY o.no`,
+    tx.commit(),
   ]);
   const [first] = rows;
   if (first === undefined) return undefined;
@@ -181,10 +184,14 @@ export async function movePayment(
     lines === undefined
       ? Prisma.sql`payment_event_no = ${payment.no}`
       : Prisma.sql`payment_event_no = ${payment.no} AND no IN (${Prisma.join(lines.map(({ no }) => no))})`;
-  const [moved, written] = await Promise.all([
+  const [, , written] = await Promise.all([
     tx.execute`
       UPDATE payment_events SET status = ${to}${set === undefined ? Prisma.empty : Prisma.sql`, ${set}`}
       WHERE no = ${payment.no} AND status = ${payment.status} AND claim_token <=> ${payment.claimToken}`,
+    tx.require(
+      Prisma.sql`ROW_COUNT() = 1`,
+      () => new ClaimLostError(`order ${payment.orderId} has moved on from ${payment.status}`),
+    ),
     tx.execute`
       INSERT INTO payment_order_histories (payment_order_no, previous_status, new_status, changed_by, reason)
       SELECT no, payment_order_status, ${line.to}, ${changedBy}, ${reason.slice(0, REASON_CHARACTERS_MAX)}
@@ -193,7 +200,6 @@ export async function movePayment(
       UPDATE payment_orders SET payment_order_status = ${line.to}
       WHERE ${chosen} AND payment_order_status = ${line.from}`,
   ]);
-  if (moved === 0) throw new ClaimLostError(`order ${payment.orderId} has moved on from ${payment.status}`);
   if (lines !== undefined && written !== lines.length)
     throw new Error(`order ${payment.orderId}: ${written} of ${lines.length} lines were ${line.from}`);
 }

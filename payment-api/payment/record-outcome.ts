@@ -3,10 +3,9 @@ import type { PaymentConfirmed } from '#contracts/generated-types';
 import type { Ids } from '#kit/ids';
 import { Prisma, type Tx } from '#prisma/database';
 import { depart } from '#prisma/outbox';
-import { isDuplicateKey } from '#prisma/transaction';
 import type { TossPayment } from '../toss/toss-payment';
 import type { ChangedBy, ClaimedPayment, Payment } from './payment';
-import { ClaimLostError, findPayment, movePayment } from './payment.store';
+import { movePayment } from './payment.store';
 
 const FAILURE_CODE_CHARACTERS_MAX = 100;
 const FAILURE_MESSAGE_CHARACTERS_MAX = 500;
@@ -56,12 +55,7 @@ export async function recordSuccess(
         traceparent,
       },
     ]),
-  ]).catch(async (error: unknown) => {
-    // Another process has published the event already, and so has taken the claim.
-    const now = isDuplicateKey(error) ? await findPayment(tx, payment.orderId) : undefined;
-    if (now === undefined || now.claimToken === payment.claimToken) throw error;
-    throw new ClaimLostError(`order ${payment.orderId} is ${now.status} by now`, { cause: error });
-  });
+  ]);
   return { ...payment, status: 'SUCCESS', approvedAt, claimToken: null, lastEventSeq: seq };
 }
 

@@ -8,7 +8,7 @@ import { statusesWorthALook } from './receive-webhook.rules';
 import { requestChecks, type Hint } from './receive-webhook.store';
 
 const BATCH_SIZE_MAX = 100;
-const BATCH_SPACING_MS = { min: 50, max: 200 };
+const BATCH_SPACING_MS = 200;
 
 /**
  * `POST /api/webhooks/toss`: unsigned, so a hint to look and nothing more. The PSP is not asked here. An order that we do
