@@ -19,9 +19,9 @@ import { startRecovery } from './recover-payments/recover-payments.timer';
 import { createTossClient } from './toss/toss-client';
 
 /** A transaction ends well before the broker gives the consumer up. */
+const TRANSACTION_SHARE_OF_SESSION = 0.6;
 /** Least time between two batches, ms: nobody waits for an acknowledgement. */
 const BATCH_SPACING_MS = 150;
-const TRANSACTION_SHARE_OF_SESSION = 0.6;
 
 runService(
   'payment-worker',

@@ -244,6 +244,13 @@ describe('A packet that ends with COMMIT', () => {
     expect(await versions()).toEqual(plusOne(before));
   });
 
+  it('When a statement stands behind COMMIT, then nothing is sent', async () => {
+    const before = await versions();
+    const work = inTransaction(database.db, (tx) => Promise.all([touch(tx, 1), tx.commit(), touch(tx, 2)]));
+    await expect(work).rejects.toThrow('COMMIT is not the last statement');
+    expect(await versions()).toEqual(before);
+  });
+
   it.each([
     ['holds', 1, undefined],
     ['does not hold', 99, unmet],

@@ -105,6 +105,7 @@ class MysqlTransaction implements Tx {
     const commits = packet.some(({ statement }) => statement === COMMIT);
     let isSent = false;
     try {
+      if (commits && packet.at(-1)?.statement !== COMMIT) throw new Error('COMMIT is not the last statement');
       if (this.#isOver) throw new Error('the transaction has ended');
       if (performance.now() > this.#deadlineMs)
         throw new TransactionTooSlowError(`not done within ${this.#timeoutMs} ms: rolled back`);

@@ -21,11 +21,11 @@ import { createSettlementConsumer } from './settle-payments/settle-payments.cons
 import { registerWalletMetrics } from './wallets.metrics';
 
 const TOPIC = 'payment';
-/** Least time between two batches, ms: sellers and shoppers wait for a settlement. */
-const BATCH_SPACING_MS = 10;
 const RELEASE_TIMEOUT_MS = 25_000;
 /** A transaction ends well before the broker gives the consumer up. */
 const TRANSACTION_SHARE_OF_SESSION = 0.6;
+/** Least time between two batches, ms: sellers and shoppers wait for a settlement. */
+const BATCH_SPACING_MS = 10;
 
 async function start(
   config: WalletConfig,

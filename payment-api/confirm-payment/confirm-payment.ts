@@ -77,6 +77,7 @@ async function claim(world: ConfirmWorld, command: ConfirmCommand): Promise<Clai
   const payment = await inTransaction(db, (tx) => lockPayment(tx, command.orderId), turn);
   if (payment === undefined) throw new Refusal('PEC0003');
   if (admit(payment, command) === 'replay') return { payment, isReplay: true };
+  // The claim also refuses lines that do not sum to the payment: that is an error, not a reason to try again.
   await linesOf(db, payment);
   // No state has changed, so the client may retry. Without a shut gate another request has just released the claim.
   throw shut ?? new Refusal('PEC0005', { retryAfterSeconds: 1 });
