@@ -235,6 +235,17 @@ describe('confirm: the outcome is unclear', () => {
 });
 
 describe('confirm: what must not pay an order', () => {
+  test('When the lines do not sum to the payment, then 500; nothing is claimed and the PSP is not asked', async () => {
+    const { orderId, paymentKey, amount } = await authenticated([1, 4]);
+    await api.database.administer(
+      'UPDATE payment_orders SET amount = amount + 1 WHERE order_id = ? LIMIT 1',
+      [orderId],
+    );
+    expect((await api.confirm(paymentKey, orderId, amount)).status).toBe(500);
+    expect(await api.payment(orderId)).toMatchObject({ status: 'NOT_STARTED', attempt: 0 });
+    expect(await api.confirmCalls(orderId)).toEqual([]);
+  });
+
   test('When the amount differs from the order’s, then PEC0002, no claim, no PSP call', async () => {
     const { orderId, paymentKey } = await authenticated();
     const { status, body } = await api.confirm(paymentKey, orderId, 5999);
